@@ -1,0 +1,5 @@
+"""
+Pluggable transports for Twisted.
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,419 @@
+"""
+What drives a codec: a protocol for the transport below, a transport for the
+application above.
+
+Timers, producers, close order and the handshake's deadline are written here,
+once, for every one-to-one method.
+
+ 1. The network connection is made; the codec starts; the deadline runs.
+ 2. Until Ready there is no application: a probe never reaches it.
+ 3. At Ready the application's protocol is built and connected.
+ 4. An orderly end from above flushes the codec, then closes below.  The
+    application hears connectionLost once, when the connection below is gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.error import ConnectionAborted, ConnectionDone, NoProtocol
+from twisted.internet.interfaces import IAddress, IProtocol, ITransport
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from pyptwist import limits
+from pyptwist.codec import Deliver, Effect, Finished, Ready, Transmit
+from pyptwist.errors import HandshakeTimeout, LocalProtocolError, causeOfFailure
+from pyptwist.interfaces import ICodec, ITransportConnection
+from pyptwist.metrics import Metrics
+from pyptwist.producers import ProducerMembrane
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+
+class _Life(Enum):
+    HANDSHAKE = auto()
+    OPEN = auto()
+    ENDING = auto()  # the application said loseConnection
+    FINISHED = auto()  # the codec is done; the connection below is being closed
+    LOST = auto()
+
+
+@implementer(IProtocol, ITransportConnection)
+class CodecConnection:
+    """
+    One transport connection on one network connection, through one codec.
+
+    :ivar transport: the connection below; None before and after its life.
+    :ivar methodName: the name of the transport method.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_applying",
+        "_build",
+        "_codec",
+        "_deadline",
+        "_error",
+        "_failed",
+        "_held",
+        "_host",
+        "_later",
+        "_life",
+        "_linger",
+        "_membrane",
+        "_metrics",
+        "_paused",
+        "_peer",
+        "_protocol",
+        "_reactor",
+        "_ready",
+        "_timer",
+        "_timerAt",
+        "disconnecting",
+        "methodName",
+        "transport",
+    )
+
+    def __init__(
+        self,
+        reactor: IReactorTime,
+        codec: ICodec,
+        methodName: str,
+        metrics: Metrics,
+        build: Callable[[IAddress], IProtocol | None],
+        ready: Callable[[IProtocol], object],
+        failed: Callable[[Failure], object],
+    ) -> None:
+        """
+        :param reactor: for the clock and its timers.
+        :param codec: fresh, of this connection alone.
+        :param build: makes the application's protocol, at Ready; None refuses.
+        :param ready: called with that protocol once it is connected.
+        :param failed: called instead of C{ready}, at most once.
+        """
+        self._reactor = reactor
+        self._codec: ICodec | None = codec
+        self.methodName = methodName
+        self._metrics = metrics
+        self._build: Callable[[IAddress], IProtocol | None] | None = build
+        self._ready: Callable[[IProtocol], object] | None = ready
+        self._failed: Callable[[Failure], object] | None = failed
+        self.transport: Any = None
+        self.disconnecting = False
+        self._protocol: IProtocol | None = None
+        self._life = _Life.HANDSHAKE
+        self._error: BaseException | None = None
+        self._applying = False
+        self._later: list[Effect] = []
+        self._paused = False
+        self._held: list[Deliver | Finished] = []
+        self._membrane: ProducerMembrane | None = None
+        self._timer: IDelayedCall | None = None
+        self._timerAt: float | None = None
+        self._deadline: IDelayedCall | None = None
+        self._linger: IDelayedCall | None = None
+        self._host: IAddress | None = None
+        self._peer: IAddress | None = None
+
+    # --- IProtocol: the connection below ------------------------------------
+
+    def makeConnection(self, transport: ITransport) -> None:
+        self.transport = transport
+        self._metrics.handshakesBegun += 1
+        self.connectionMade()
+
+    def connectionMade(self) -> None:
+        assert self._codec is not None
+        self._apply(self._codec.start(self._reactor.seconds()))
+
+    def dataReceived(self, data: bytes) -> None:
+        if self._codec is not None:
+            self._apply(self._codec.receive(data, self._reactor.seconds()))
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if self._life is _Life.LOST:
+            return
+        self._cancel("_linger")
+        self._paused = False
+        self._release()
+        if self._codec is not None and self._life is not _Life.FINISHED:
+            self._apply(self._codec.receiveEnd(self._reactor.seconds()))
+        self._lost(reason)
+
+    # --- ITransportConnection: the application above ------------------------
+
+    def write(self, data: bytes) -> None:
+        if self._life is _Life.OPEN or (self._life is _Life.ENDING and self._membrane):
+            if data:
+                self._metrics.bytesSent += len(data)
+                assert self._codec is not None
+                self._apply(self._codec.send(data, self._reactor.seconds()))
+        elif self._life is _Life.HANDSHAKE:
+            raise LocalProtocolError("write() was called before the handshake was done")
+
+    def writeSequence(self, data: Iterable[bytes]) -> None:
+        # One write, so that the codec can shape it as one burst.
+        self.write(b"".join(data))
+
+    def loseConnection(self) -> None:
+        if self._life is _Life.HANDSHAKE:
+            self._finish(ConnectionAborted())
+        elif self._life is _Life.OPEN:
+            self._life = _Life.ENDING
+            self.disconnecting = True
+            held, self._held = self._held, []
+            if held and type(held[-1]) is Finished:
+                self._finish(held[-1].error)
+            elif self._membrane is None:
+                self._end()
+
+    def abortConnection(self) -> None:
+        if self._life in (_Life.HANDSHAKE, _Life.OPEN, _Life.ENDING):
+            self._finish(ConnectionAborted(), abort=True)
+        elif self._life is _Life.FINISHED:
+            self.transport.abortConnection()
+
+    def getPeer(self) -> IAddress:
+        peer: IAddress = self._peer or self.transport.getPeer()
+        return peer
+
+    def getHost(self) -> IAddress:
+        host: IAddress = self._host or self.transport.getHost()
+        return host
+
+    @property
+    def networkConnection(self) -> ITransport | None:
+        """
+        The one connection at the bottom, whatever stands between; None once lost.
+        """
+        below: Any = self.transport
+        if ITransportConnection.providedBy(below):
+            bottom: ITransport | None = below.networkConnection
+            return bottom
+        return below  # type: ignore[no-any-return]
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        if self._membrane is not None:
+            raise LocalProtocolError("a producer is registered already")
+        if self._life not in (_Life.OPEN, _Life.ENDING):
+            producer.stopProducing()
+            return
+        self._membrane = ProducerMembrane(self._reactor, producer, streaming)
+        self.transport.registerProducer(self._membrane, True)
+        self._membrane.start()
+        self._checkBacklog()
+
+    def unregisterProducer(self) -> None:
+        if self._membrane is None:
+            return
+        self._membrane.release()
+        self._membrane = None
+        if self.transport is not None:
+            self.transport.unregisterProducer()
+        if self._life is _Life.ENDING:
+            self._end()
+
+    def pauseProducing(self) -> None:
+        self._paused = True
+        if self.transport is not None:
+            self.transport.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        self._paused = False
+        self._release()
+        # What was released may have paused us again, or ended us.
+        if not self._paused and self.transport is not None and not self.disconnecting:
+            self.transport.resumeProducing()
+
+    def stopProducing(self) -> None:
+        self.loseConnection()
+
+    # --- effects ------------------------------------------------------------
+
+    def _apply(self, effects: list[Effect]) -> None:
+        """
+        Applications re-enter (they write in dataReceived), so what their calls
+        cause waits until the effects before it are applied: order on the wire
+        is the codec's order.
+        """
+        if self._applying:
+            self._later += effects
+            return
+        self._applying = True
+        try:
+            while effects:
+                for effect in effects:
+                    self._applyOne(effect)
+                effects, self._later = self._later, []
+        finally:
+            self._applying = False
+        if self._codec is not None and self._life is not _Life.FINISHED:
+            if self._codec.nextTimer != self._timerAt:
+                self._schedule(self._codec.nextTimer)
+            if self._membrane is not None:
+                self._checkBacklog()
+
+    def _applyOne(self, effect: Effect) -> None:
+        if self._life in (_Life.FINISHED, _Life.LOST):
+            return
+        kind = type(effect)
+        if kind is Transmit:
+            self.transport.write(effect.data)  # type: ignore[union-attr]
+        elif kind is Deliver:
+            self._deliver(effect)  # type: ignore[arg-type]
+        elif kind is Ready:
+            self._connectApplication()
+        elif self._held:
+            # The data before the end was not taken yet.
+            self._held.append(effect)  # type: ignore[arg-type]
+        else:
+            self._finish(effect.error)  # type: ignore[union-attr]
+
+    def _deliver(self, effect: Deliver) -> None:
+        if self._life is not _Life.OPEN:
+            return
+        if self._paused or self._held:
+            # At most what one read of the network held: it is paused, too.
+            self._held.append(effect)
+            return
+        self._metrics.bytesReceived += len(effect.data)
+        assert self._protocol is not None
+        self._protocol.dataReceived(effect.data)
+
+    def _release(self) -> None:
+        """
+        Hand over what was held while the application was paused.
+        """
+        while self._held and not self._paused and self._life is _Life.OPEN:
+            held, self._held = self._held, []
+            for index, effect in enumerate(held):
+                if self._paused:
+                    self._held[:0] = held[index:]
+                    break
+                self._applyOne(effect)
+
+    def _connectApplication(self) -> None:
+        build, ready = self._build, self._ready
+        assert build is not None and ready is not None
+        try:
+            protocol = build(self.getPeer())
+        except Exception:
+            self._fail(Failure())
+            self._finish(None)
+            return
+        if protocol is None:
+            self._fail(Failure(NoProtocol()))
+            self._finish(None)
+            return
+        self._cancel("_deadline")
+        self._build = self._ready = self._failed = None
+        self._life = _Life.OPEN
+        self._protocol = protocol
+        self._metrics.handshakesDone += 1
+        self._metrics.connectionsOpen += 1
+        protocol.makeConnection(self)
+        ready(protocol)
+
+    # --- ends ---------------------------------------------------------------
+
+    def _end(self) -> None:
+        assert self._codec is not None
+        self._apply(self._codec.sendEnd(self._reactor.seconds()))
+
+    def _finish(self, error: BaseException | None, abort: bool = False) -> None:
+        """
+        The codec is done: close what is below, and let its connectionLost tell
+        the application.
+        """
+        below = self.transport
+        wasReady = self._protocol is not None
+        self._life = _Life.FINISHED
+        self.disconnecting = True
+        self._error = error
+        self._stopTimers()
+        self._releaseMembrane()
+        if not wasReady:
+            self._fail(Failure(error if error is not None else ConnectionDone()))
+        if abort:
+            below.abortConnection()
+            return
+        # FIN, never RST: resets tell probers apart from the reference.
+        below.loseConnection()
+        if error is not None and self._life is not _Life.LOST:
+            # A peer that erred, and does not read what was sent before, must
+            # not keep the connection for ever.
+            self._linger = self._reactor.callLater(limits.CLOSE_LINGER, below.abortConnection)
+
+    def _lost(self, reason: Failure) -> None:
+        protocol, error = self._protocol, self._error
+        self._life = _Life.LOST
+        self.disconnecting = True
+        self._stopTimers()
+        self._cancel("_linger")
+        self._releaseMembrane()
+        self._peer, self._host = self.transport.getPeer(), self.transport.getHost()
+        self.transport = self._codec = self._protocol = None
+        if protocol is None:
+            self._fail(reason)
+        else:
+            self._metrics.connectionsOpen -= 1
+            protocol.connectionLost(reason if error is None else Failure(error))
+
+    def _fail(self, reason: Failure) -> None:
+        failed, self._failed = self._failed, None
+        self._build = self._ready = None
+        if failed is not None:
+            self._metrics.handshakesFailed[causeOfFailure(reason)] += 1
+            failed(reason)
+
+    def _releaseMembrane(self) -> None:
+        membrane, self._membrane = self._membrane, None
+        if membrane is not None:
+            self.transport.unregisterProducer()
+            membrane.stopProducing()
+
+    # --- timers -------------------------------------------------------------
+
+    def setDeadline(self, seconds: float) -> None:
+        """
+        Fail, unless Ready comes in time.
+
+        :param seconds: from now on.
+        """
+        self._deadline = self._reactor.callLater(seconds, self._deadlinePassed)
+
+    def _deadlinePassed(self) -> None:
+        self._deadline = None
+        self._finish(HandshakeTimeout())
+
+    def _schedule(self, at: float | None) -> None:
+        self._cancel("_timer")
+        self._timerAt = at
+        if at is not None:
+            delay = max(0.0, at - self._reactor.seconds())
+            self._timer = self._reactor.callLater(delay, self._timerFired)
+
+    def _timerFired(self) -> None:
+        self._timer = self._timerAt = None
+        assert self._codec is not None
+        self._apply(self._codec.timerFired(self._reactor.seconds()))
+
+    def _stopTimers(self) -> None:
+        self._cancel("_deadline")
+        self._cancel("_timer")
+        self._timerAt = None
+
+    def _cancel(self, name: str) -> None:
+        call: IDelayedCall | None = getattr(self, name)
+        if call is not None:
+            setattr(self, name, None)
+            call.cancel()
+
+    def _checkBacklog(self) -> None:
+        assert self._codec is not None and self._membrane is not None
+        self._membrane.backlog(self._codec.backlog)

@@ -1,0 +1,3 @@
+"""
+What the transports compute, over library primitives: pure functions and small objects.
+"""

@@ -1,0 +1,323 @@
+"""
+Codecs as endpoints, and the base classes for those who write one-to-one methods.
+
+``wrapClient`` and ``wrapServer`` put a codec over any stream endpoint; so
+codecs stack, and the same adapter serves obfs4, SOCKS and the ext-ORPort.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from twisted.internet.defer import Deferred, fail
+from twisted.internet.interfaces import (
+    IAddress,
+    IListeningPort,
+    IProtocol,
+    IProtocolFactory,
+    IStreamClientEndpoint,
+    IStreamServerEndpoint,
+)
+from twisted.internet.protocol import Factory
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from pyptwist import limits
+from pyptwist.addresses import HostPort
+from pyptwist.arguments import Arguments
+from pyptwist.codec import CodecFactory
+from pyptwist.connection import CodecConnection
+from pyptwist.errors import ConfigurationError
+from pyptwist.interfaces import (
+    Context,
+    IClientTransport,
+    IServerTransport,
+    IServerTransportEndpoint,
+)
+from pyptwist.metrics import Metrics
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IReactorTime
+
+
+def wrapClient(
+    endpoint: IStreamClientEndpoint,
+    reactor: IReactorTime,
+    codecFactory: CodecFactory,
+    methodName: str,
+    metrics: Metrics | None = None,
+    handshakeTimeout: float = limits.CLIENT_HANDSHAKE,
+) -> IStreamClientEndpoint:
+    """
+    Put a codec over a client endpoint.
+
+    :param endpoint: makes the connection below.
+    :param codecFactory: called once for each ``connect()``, before anything is
+        dialled; what it raises fails the Deferred.
+    :param methodName: what connections will say their method is.
+    :param handshakeTimeout: seconds from the connection below to Ready.
+    :returns: an endpoint whose ``connect()`` fires at Ready, and fails with a
+        ``ConnectError`` kind, ``NoProtocol`` or a cancellation only.
+    """
+    return CodecClientEndpoint(
+        endpoint, reactor, codecFactory, methodName, metrics or Metrics(), handshakeTimeout
+    )
+
+
+def wrapServer(
+    endpoint: IStreamServerEndpoint,
+    reactor: IReactorTime,
+    codecFactory: CodecFactory,
+    methodName: str,
+    clientArguments: Arguments | None = None,
+    metrics: Metrics | None = None,
+    handshakeTimeout: float = limits.SERVER_HANDSHAKE,
+) -> IServerTransportEndpoint:
+    """
+    Put a codec over a server endpoint.
+
+    :param codecFactory: called once for each connection accepted.
+    :param clientArguments: what a client needs to connect.
+    :param handshakeTimeout: seconds from accept to Ready.  It must be longer
+        than any drain of the codec's own: a fixed deadline tells a prober what
+        a codec's random one would hide.
+    :returns: an endpoint that builds application protocols at Ready only.
+    """
+    return CodecServerEndpoint(
+        endpoint,
+        reactor,
+        codecFactory,
+        methodName,
+        clientArguments or Arguments(),
+        metrics or Metrics(),
+        handshakeTimeout,
+    )
+
+
+class _CodecFactoryBase(Factory):
+    """
+    Builds a codec connection, and passes the factory's life on to the
+    application's.
+    """
+
+    noisy = False
+
+    def __init__(self, application: IProtocolFactory) -> None:
+        self._application = application
+
+    def doStart(self) -> None:
+        super().doStart()  # type: ignore[no-untyped-call]
+        self._application.doStart()
+
+    def doStop(self) -> None:
+        super().doStop()  # type: ignore[no-untyped-call]
+        self._application.doStop()
+
+
+class _OneConnection(_CodecFactoryBase):
+    """
+    Gives the one connection that a client endpoint made ready beforehand.
+    """
+
+    def __init__(self, application: IProtocolFactory, connection: CodecConnection, timeout: float):
+        super().__init__(application)
+        self._connection = connection
+        self._timeout = timeout
+
+    def buildProtocol(self, addr: IAddress | None) -> CodecConnection:  # type: ignore[override]
+        self._connection.setDeadline(self._timeout)
+        return self._connection
+
+
+class _Accepting(_CodecFactoryBase):
+    """
+    Makes a codec connection for each connection accepted.
+    """
+
+    def __init__(self, application: IProtocolFactory, make: Callable[[], CodecConnection]):
+        super().__init__(application)
+        self._make = make
+
+    def buildProtocol(self, addr: IAddress | None) -> CodecConnection:  # type: ignore[override]
+        return self._make()
+
+
+def _ignore(result: object) -> None:
+    pass
+
+
+@implementer(IStreamClientEndpoint)
+class CodecClientEndpoint:
+    """
+    See ``wrapClient``.
+    """
+
+    def __init__(
+        self,
+        endpoint: IStreamClientEndpoint,
+        reactor: IReactorTime,
+        codecFactory: CodecFactory,
+        methodName: str,
+        metrics: Metrics,
+        handshakeTimeout: float,
+    ) -> None:
+        self._endpoint = endpoint
+        self._reactor = reactor
+        self._codecFactory = codecFactory
+        self._methodName = methodName
+        self._metrics = metrics
+        self._timeout = handshakeTimeout
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
+        try:
+            codec = self._codecFactory()
+        except Exception:
+            return fail(Failure())
+        # Each way that this Deferred ends: Ready; failed, called by the
+        # connection exactly once if Ready never comes; the connection below
+        # failing, when there is no connection to call; its cancellation, which
+        # goes the same two ways.
+        result: Deferred[IProtocol] = Deferred(lambda _: cancel())
+        connection = CodecConnection(
+            self._reactor,
+            codec,
+            self._methodName,
+            self._metrics,
+            protocolFactory.buildProtocol,
+            result.callback,
+            result.errback,
+        )
+        below = self._endpoint.connect(_OneConnection(protocolFactory, connection, self._timeout))
+
+        def cancel() -> None:
+            if connection.transport is None:
+                below.cancel()
+            else:
+                connection.loseConnection()
+
+        def failed(reason: Failure) -> None:
+            if not result.called:
+                result.errback(reason)
+
+        below.addCallbacks(_ignore, failed)
+        return result
+
+
+@implementer(IServerTransportEndpoint)
+class CodecServerEndpoint:
+    """
+    See ``wrapServer``.
+    """
+
+    def __init__(
+        self,
+        endpoint: IStreamServerEndpoint,
+        reactor: IReactorTime,
+        codecFactory: CodecFactory,
+        methodName: str,
+        clientArguments: Arguments,
+        metrics: Metrics,
+        handshakeTimeout: float,
+    ) -> None:
+        self.clientArguments = clientArguments
+        self._endpoint = endpoint
+        self._reactor = reactor
+        self._codecFactory = codecFactory
+        self._methodName = methodName
+        self._metrics = metrics
+        self._timeout = handshakeTimeout
+
+    def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
+        def make() -> CodecConnection:
+            connection = CodecConnection(
+                self._reactor,
+                self._codecFactory(),
+                self._methodName,
+                self._metrics,
+                protocolFactory.buildProtocol,
+                _ignore,
+                _ignore,
+            )
+            connection.setDeadline(self._timeout)
+            return connection
+
+        listening: Deferred[IListeningPort] = self._endpoint.listen(
+            _Accepting(protocolFactory, make)
+        )
+        return listening
+
+
+@implementer(IClientTransport)
+class CodecClientTransport:
+    """
+    The client side of a one-to-one method: write ``name`` and ``clientCodec``.
+
+    :cvar clientHandshakeTimeout: seconds from the TCP connection to Ready.
+    """
+
+    name: str
+    clientHandshakeTimeout: float = limits.CLIENT_HANDSHAKE
+
+    def clientCodec(self, context: Context, arguments: Arguments) -> CodecFactory:
+        """
+        Check the arguments, all of them, and say how to make a codec.
+
+        :returns: called once a connection, before it is dialled: the place to
+            make keys.
+        :raises ConfigurationError: naming the argument and the fix.
+        """
+        raise TypeError(f"{type(self).__name__} must define clientCodec")
+
+    def clientEndpoint(
+        self, context: Context, target: HostPort | None, arguments: Arguments
+    ) -> IStreamClientEndpoint:
+        if target is None:
+            raise ConfigurationError(f"{self.name} needs the address of a server")
+        return wrapClient(
+            context.network.clientEndpoint(target.host, target.port),
+            context.reactor,
+            self.clientCodec(context, arguments),
+            self.name,
+            context.metrics,
+            self.clientHandshakeTimeout,
+        )
+
+
+@implementer(IServerTransport)
+class CodecServerTransport:
+    """
+    The server side of a one-to-one method: write ``name`` and ``serverCodec``.
+
+    :cvar serverHandshakeTimeout: seconds from accept to Ready; longer than any
+        drain of the codec's own.
+    """
+
+    name: str
+    serverHandshakeTimeout: float = limits.SERVER_HANDSHAKE
+
+    def serverCodec(
+        self, context: Context, arguments: Arguments
+    ) -> tuple[CodecFactory, Arguments]:
+        """
+        Check the operator's options, all of them, and say how to make a codec.
+
+        :returns: what makes a codec for each connection, and what a client
+            needs to know (SMETHOD ARGS).
+        :raises ConfigurationError: naming the option and the fix.
+        """
+        raise TypeError(f"{type(self).__name__} must define serverCodec")
+
+    def serverEndpoint(
+        self, context: Context, bind: HostPort, arguments: Arguments
+    ) -> IServerTransportEndpoint:
+        codecFactory, clientArguments = self.serverCodec(context, arguments)
+        return wrapServer(
+            context.network.serverEndpoint(bind.host, bind.port),
+            context.reactor,
+            codecFactory,
+            self.name,
+            clientArguments,
+            context.metrics,
+            self.serverHandshakeTimeout,
+        )

@@ -1,0 +1,3 @@
+"""
+The pluggable transport IPC: how a parent and a child process talk.
+"""

@@ -1,0 +1,3 @@
+"""
+How an application reaches the transport, and what a server forwards to.
+"""

@@ -1,0 +1,171 @@
+"""
+The socks5 mode: an application asks our local SOCKS port for a target, and the
+transport reaches it.
+
+The success reply is sent when the transport connection is ready, never before:
+the application must learn that a bridge does not answer.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress, IDelayedCall
+from twisted.internet.protocol import Factory, connectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from pyptwist import limits
+from pyptwist.errors import Cause, causeOfFailure
+from pyptwist.proxies.socks5server import Refuse, Reply, Request, Socks5Negotiation
+from pyptwist.relay import RelayEnd, join
+
+if TYPE_CHECKING:
+    from pyptwist.interfaces import Context
+
+
+class Socks5Factory(Factory):
+    """
+    For the listener that applications connect to.
+    """
+
+    noisy = False
+
+    def __init__(self, transport: Any, context: Context) -> None:
+        """
+        :param transport: the ``IClientTransport`` that carries the connections.
+        :param context: its surroundings.
+        """
+        self.method = transport
+        self.context = context
+        self.connections: set[Socks5Protocol] = set()
+
+    def buildProtocol(self, addr: IAddress | None) -> Socks5Protocol:
+        return Socks5Protocol(self)
+
+    def closeAll(self) -> None:
+        """
+        Close every connection, flushing what is under way.
+        """
+        for connection in list(self.connections):
+            connection.abandon()
+
+
+class Socks5Protocol(RelayEnd):
+    """
+    One application's connection: negotiation, dialling, then a relay's end.
+    """
+
+    _log = Logger()
+
+    def __init__(self, factory: Socks5Factory) -> None:
+        self._socks = factory
+        self._negotiation: Socks5Negotiation | None = Socks5Negotiation()
+        self._dialling: Deferred[Any] | None = None
+        self._deadline: IDelayedCall | None = None
+
+    def connectionMade(self) -> None:
+        self._socks.connections.add(self)
+        self._deadline = self._socks.context.reactor.callLater(
+            limits.SOCKS_NEGOTIATION, self._tooSlow
+        )
+
+    def dataReceived(self, data: bytes) -> None:
+        if self._negotiation is None:
+            super().dataReceived(data)
+            return
+        for event in self._negotiation.receive(data):
+            if isinstance(event, Reply):
+                self._write(event.data)
+            elif isinstance(event, Request):
+                self._dial(event)
+            else:
+                self._refuse(event)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._socks.connections.discard(self)
+        self._negotiation = None
+        self._stopDeadline()
+        dialling, self._dialling = self._dialling, None
+        if dialling is not None:
+            dialling.cancel()
+        super().connectionLost(reason)
+
+    # --- inside -------------------------------------------------------------
+
+    def _dial(self, request: Request) -> None:
+        self._stopDeadline()
+        try:
+            endpoint = self._socks.method.clientEndpoint(
+                self._socks.context, request.target, request.arguments
+            )
+            dialling = endpoint.connect(Factory.forProtocol(RelayEnd))
+        except Exception:
+            self._unreachable(Failure())
+            return
+        self._dialling = dialling
+        dialling.addCallbacks(self._reached, self._unreachable)
+
+    def _reached(self, remote: RelayEnd) -> None:
+        negotiation, self._negotiation = self._negotiation, None
+        self._dialling = None
+        if negotiation is None:  # the application was gone a moment before
+            remote.abandon()
+            return
+        self._write(negotiation.succeed())
+        if negotiation.trailing and remote.transport is not None:
+            remote.transport.write(bytes(negotiation.trailing))
+        join(self, remote)
+
+    def _unreachable(self, reason: Failure) -> None:
+        negotiation, self._negotiation = self._negotiation, None
+        self._dialling = None
+        if negotiation is None:
+            return
+        cause = causeOfFailure(reason)
+        self._report(cause, reason)
+        self._write(negotiation.refuse(cause))
+        self._close()
+
+    def _refuse(self, event: Refuse) -> None:
+        self._negotiation = None
+        dialling, self._dialling = self._dialling, None
+        if dialling is not None:
+            dialling.cancel()
+        self._log.info(
+            "{method}: an application's request was refused: {why}",
+            method=self._socks.method.name,
+            why=event.error,
+        )
+        if event.data:
+            self._write(event.data)
+        self._close()
+
+    def _report(self, cause: Cause, reason: Failure) -> None:
+        if cause is Cause.INTERNAL:
+            self._log.failure("{method} failed", reason, method=self._socks.method.name)
+        else:
+            self._log.warn(
+                "{method}: no connection: {cause}: {why}",
+                method=self._socks.method.name,
+                cause=cause.value,
+                why=reason.getErrorMessage(),
+            )
+
+    def _tooSlow(self) -> None:
+        self._deadline = None
+        self._close()
+
+    def _stopDeadline(self) -> None:
+        deadline, self._deadline = self._deadline, None
+        if deadline is not None:
+            deadline.cancel()
+
+    def _write(self, data: bytes) -> None:
+        if self.transport is not None:
+            self.transport.write(data)
+
+    def _close(self) -> None:
+        if self.transport is not None:
+            self.transport.loseConnection()

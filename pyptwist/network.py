@@ -1,0 +1,206 @@
+"""
+The doors to the outside.
+
+No other module of the package connects or listens (a lint rule sees to that),
+so an upstream proxy or an outbound address set here holds for everything.
+"""
+
+from __future__ import annotations
+
+import socket
+from ipaddress import IPv6Address, ip_address
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.endpoints import (
+    HostnameEndpoint,
+    TCP4ClientEndpoint,
+    TCP4ServerEndpoint,
+    TCP6ClientEndpoint,
+    TCP6ServerEndpoint,
+)
+from twisted.internet.interfaces import IStreamClientEndpoint, IStreamServerEndpoint
+from zope.interface import implementer
+
+from pyptwist import limits
+from pyptwist.endpoints import wrapClient
+from pyptwist.errors import ConfigurationError, DatagramsForbidden
+from pyptwist.interfaces import INetwork
+
+if TYPE_CHECKING:
+    from twisted.internet.defer import Deferred
+    from twisted.internet.interfaces import IListeningPort, IProtocol, IProtocolFactory
+
+    from pyptwist.proxies.upstream import UpstreamProxy
+
+
+@implementer(INetwork)
+class DirectNetwork:
+    """
+    This machine's own TCP and UDP.
+    """
+
+    def __init__(self, reactor: Any, bindV4: str | None = None, bindV6: str | None = None) -> None:
+        """
+        :param bindV4: the local address for connections to IPv4 peers.
+        :param bindV6: the local address for connections to IPv6 peers.
+        """
+        self._reactor = reactor
+        self._bindV4 = bindV4
+        self._bindV6 = bindV6
+
+    def clientEndpoint(self, host: str, port: int) -> IStreamClientEndpoint:
+        return _PromptClientEndpoint(self._tcpEndpoint(host, port))
+
+    def _tcpEndpoint(self, host: str, port: int) -> IStreamClientEndpoint:
+        version = _ipVersion(host)
+        if version is None:
+            return self._hostnameEndpoint(host, port)
+        kind, bind = (
+            (TCP4ClientEndpoint, self._bindV4)
+            if version == 4
+            else (TCP6ClientEndpoint, self._bindV6)
+        )
+        endpoint: IStreamClientEndpoint = kind(
+            self._reactor, host, port, timeout=limits.CONNECT, bindAddress=_source(bind)
+        )
+        return endpoint
+
+    def _hostnameEndpoint(self, host: str, port: int) -> IStreamClientEndpoint:
+        # One source address cannot serve both families: attempts of the other
+        # family then fail, which is what an operator who binds wants.
+        source = _source(self._bindV4 or self._bindV6)
+        return HostnameEndpoint(
+            self._reactor, host, port, timeout=limits.CONNECT, bindAddress=source
+        )
+
+    def serverEndpoint(self, host: str, port: int) -> IStreamServerEndpoint:
+        version = _ipVersion(host)
+        if version is None:
+            raise ConfigurationError("the address to listen on must be an IP address")
+        kind = TCP4ServerEndpoint if version == 4 else TCP6ServerEndpoint
+        return _PromptServerEndpoint(
+            kind(self._reactor, port, backlog=limits.LISTEN_BACKLOG, interface=host)
+        )
+
+    def bindDatagrams(self, protocol: Any, host: str, port: int) -> IListeningPort:
+        bound: IListeningPort = self._reactor.listenUDP(port, protocol, interface=host)
+        return bound
+
+
+@implementer(INetwork)
+class ProxiedNetwork:
+    """
+    Everything goes through an upstream proxy, or does not go.
+
+    Names are resolved by the proxy, never here.
+    """
+
+    def __init__(self, reactor: Any, direct: Any, proxy: UpstreamProxy) -> None:
+        """
+        :param direct: the ``INetwork`` that reaches the proxy itself.
+        """
+        self._reactor = reactor
+        self._direct = direct
+        self._proxy = proxy
+
+    def clientEndpoint(self, host: str, port: int) -> IStreamClientEndpoint:
+        proxy = self._proxy
+        return wrapClient(
+            self._direct.clientEndpoint(proxy.address.host, proxy.address.port),
+            self._reactor,
+            proxy.codecFactory(host, port),
+            "upstream-proxy",
+            handshakeTimeout=limits.UPSTREAM_PROXY,
+        )
+
+    def serverEndpoint(self, host: str, port: int) -> IStreamServerEndpoint:
+        raise ConfigurationError("nothing can be listened on through an upstream proxy")
+
+    def bindDatagrams(self, protocol: Any, host: str, port: int) -> IListeningPort:
+        raise DatagramsForbidden("UDP cannot pass the upstream proxy")
+
+
+@implementer(INetwork)
+class FixedNetwork:
+    """
+    Every connection goes over one given endpoint, whatever the target: for
+    applications that bring a tunnel of their own.
+    """
+
+    def __init__(
+        self,
+        client: IStreamClientEndpoint | None = None,
+        server: IStreamServerEndpoint | None = None,
+    ) -> None:
+        self._client = client
+        self._server = server
+
+    def clientEndpoint(self, host: str, port: int) -> IStreamClientEndpoint:
+        if self._client is None:
+            raise ConfigurationError("this network has no client endpoint")
+        return self._client
+
+    def serverEndpoint(self, host: str, port: int) -> IStreamServerEndpoint:
+        if self._server is None:
+            raise ConfigurationError("this network has no server endpoint")
+        return self._server
+
+    def bindDatagrams(self, protocol: Any, host: str, port: int) -> IListeningPort:
+        raise DatagramsForbidden("this network carries streams only")
+
+
+@implementer(IStreamClientEndpoint)
+class _PromptClientEndpoint:
+    """
+    Turns Nagle's algorithm off: the codec decides what a segment holds, and the
+    reference implementations' packets leave at once, too.
+    """
+
+    def __init__(self, endpoint: IStreamClientEndpoint) -> None:
+        self._endpoint = endpoint
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
+        connecting: Deferred[IProtocol] = self._endpoint.connect(protocolFactory)
+        return connecting.addCallback(_withoutDelay)
+
+
+def _withoutDelay(protocol: IProtocol) -> IProtocol:
+    # The transport is gone if the protocol ended in its connectionMade.
+    transport: Any = getattr(protocol, "transport", None)
+    setTcpNoDelay = getattr(transport, "setTcpNoDelay", None)
+    if setTcpNoDelay is not None:
+        setTcpNoDelay(True)
+    return protocol
+
+
+@implementer(IStreamServerEndpoint)
+class _PromptServerEndpoint:
+    """
+    The same for a listener: accepted sockets inherit the option.
+    """
+
+    def __init__(self, endpoint: IStreamServerEndpoint) -> None:
+        self._endpoint = endpoint
+
+    def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
+        listening: Deferred[IListeningPort] = self._endpoint.listen(protocolFactory)
+        return listening.addCallback(_acceptWithoutDelay)
+
+
+def _acceptWithoutDelay(port: Any) -> Any:
+    listener: socket.socket | None = getattr(port, "socket", None)
+    if listener is not None:
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return port
+
+
+def _ipVersion(host: str) -> int | None:
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return None
+    return 6 if isinstance(address, IPv6Address) else 4
+
+
+def _source(host: str | None) -> tuple[str, int] | None:
+    return None if host is None else (host, 0)

@@ -1,0 +1,3 @@
+"""
+The local SOCKS server side, and clients of upstream proxies.
+"""

@@ -1,0 +1,79 @@
+"""
+Two connections joined: what comes in on one goes out on the other.
+
+Requirements, in this order:
+
+ - A slow reader on one side stops the other side's reading: each transport is
+   the other's producer, so the kernel's windows do the rest.
+ - What was read is written, also when its sender is gone already: the other
+   side is closed only behind it.
+ - Each side is closed once, by whichever end comes first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+
+
+class RelayEnd(Protocol):
+    """
+    One end.  Until it is joined, subclasses say what becomes of data.
+
+    :ivar received: payload bytes read by this end since it was joined.
+    """
+
+    received = 0
+    peer: RelayEnd | None = None
+    _forward: Callable[[bytes], Any] | None = None
+
+    def dataReceived(self, data: bytes) -> None:
+        if self._forward is not None:
+            self.received += len(data)
+            self._forward(data)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        peer, self.peer = self.peer, None
+        self._forward = None
+        if peer is not None:
+            peer.peer = None
+            _close(peer)
+
+    def abandon(self) -> None:
+        """
+        Close both ends: the program is stopping.
+        """
+        for end in (self, self.peer):
+            if end is not None:
+                _close(end)
+
+
+def join(one: RelayEnd, other: RelayEnd) -> None:
+    """
+    Let bytes flow between two connected ends until one of them closes.
+
+    Both transports may be paused; they are let go here.
+    """
+    one.peer, other.peer = other, one
+    a, b = _transport(one), _transport(other)
+    one._forward, other._forward = b.write, a.write
+    a.registerProducer(b, True)
+    b.registerProducer(a, True)
+    # The first may hold data that makes the second pause it, or end it.
+    a.resumeProducing()
+    if other.peer is one:
+        b.resumeProducing()
+
+
+def _close(end: RelayEnd) -> None:
+    transport = _transport(end)
+    if transport is not None:
+        transport.unregisterProducer()
+        transport.loseConnection()
+
+
+def _transport(end: RelayEnd) -> Any:
+    return end.transport

@@ -1,0 +1,18 @@
+"""
+For those who write transports: codecs in pairs, a network in memory, and the
+tests that every method must pass.
+"""
+
+from pyptwist.testing.codecs import CodecConformance, CodecPair, fixedEntropy, memoryContext
+from pyptwist.testing.endpoints import EndpointConformance
+from pyptwist.testing.memory import MemoryNetwork, MemoryTransport
+
+__all__ = [
+    "CodecConformance",
+    "CodecPair",
+    "EndpointConformance",
+    "MemoryNetwork",
+    "MemoryTransport",
+    "fixedEntropy",
+    "memoryContext",
+]

@@ -1,0 +1,3 @@
+"""
+The transport methods: one module or package each.
+"""
