@@ -31,6 +31,8 @@ class HostPort:
             raise ConfigurationError("a host must have 1 to 255 characters")
         if any(c.isspace() or not c.isprintable() for c in self.host):
             raise ConfigurationError("a host must not hold blanks or control characters")
+        if set(self.host) & set(":[]"):
+            _requireIPv6(self.host)
 
     def __str__(self) -> str:
         """
@@ -89,4 +91,4 @@ def _requireIPv6(host: str) -> None:
     try:
         IPv6Address(host)
     except ValueError:
-        raise ConfigurationError("only an IPv6 address may stand in brackets") from None
+        raise ConfigurationError("a host with colons or brackets is no IPv6 address") from None

@@ -54,7 +54,9 @@ class Arguments:
         return self._items == other._items
 
     def __hash__(self) -> int:
-        return hash(repr(self._items))
+        # Of the keys alone: values that are equal may differ in all else (1 and
+        # 1.0), or have no hash (lists).
+        return hash(tuple(key for key, _ in self._items))
 
     def __repr__(self) -> str:
         """
@@ -157,11 +159,11 @@ class Arguments:
         :param length: of the decoded value, in bytes.
         :raises ConfigurationError: if it is missing, no hex, or of another length.
         """
+        text = self.require(key)
         try:
-            value = bytes.fromhex(self.require(key))
-        except ValueError as error:
-            if isinstance(error, ConfigurationError):
-                raise
+            # Unlike bytes.fromhex, this takes no blanks.
+            value = binascii.unhexlify(text)
+        except ValueError:
             raise ConfigurationError(f"the argument {key!r} must be hexadecimal") from None
         return _ofLength(key, value, length)
 

@@ -204,7 +204,7 @@ class CodecBase:
     def send(self, data: bytes, now: float) -> list[Effect]:
         if not self.isReady:
             raise LocalProtocolError("send() was called before Ready")
-        if self.isFinished:
+        if self.isFinished or self.state == self._draining:
             return []
         self.now = now
         self.encode(data)
@@ -212,12 +212,11 @@ class CodecBase:
 
     def sendEnd(self, now: float) -> list[Effect]:
         self.now = now
-        if not self.isFinished:
+        if self.state == self._draining:
+            self.finish(self._drainError)
+        elif not self.isFinished:
             self.flush()
-            if not self.backlog:
-                self.finish()
-            else:
-                self._ending = True
+            self._ending = True
         return self._effects()
 
     def receive(self, data: bytes, now: float) -> list[Effect]:
@@ -245,8 +244,6 @@ class CodecBase:
                 self.finish(self._drainError)
             else:
                 self.timer()
-                if self._ending and not self.backlog:
-                    self.finish()
         return self._effects()
 
     # --- inside -------------------------------------------------------------
@@ -254,6 +251,8 @@ class CodecBase:
     _ending = False
 
     def _effects(self) -> list[Effect]:
+        if self._ending and not self.backlog:
+            self.finish()
         effects, self.out = self.out, []
         return effects
 

@@ -263,7 +263,8 @@ class CodecConnection:
             return
         kind = type(effect)
         if kind is Transmit:
-            self.transport.write(effect.data)  # type: ignore[union-attr]
+            # Twisted takes bytes and nothing that is like them.
+            self.transport.write(bytes(effect.data))  # type: ignore[union-attr]
         elif kind is Deliver:
             self._deliver(effect)  # type: ignore[arg-type]
         elif kind is Ready:
@@ -300,6 +301,8 @@ class CodecConnection:
     def _connectApplication(self) -> None:
         build, ready = self._build, self._ready
         assert build is not None and ready is not None
+        # Asked for now: a TCP transport that is lost has no socket to ask.
+        self._peer, self._host = self.transport.getPeer(), self.transport.getHost()
         try:
             protocol = build(self.getPeer())
         except Exception:
@@ -347,7 +350,11 @@ class CodecConnection:
         if error is not None and self._life is not _Life.LOST:
             # A peer that erred, and does not read what was sent before, must
             # not keep the connection for ever.
-            self._linger = self._reactor.callLater(limits.CLOSE_LINGER, below.abortConnection)
+            self._linger = self._reactor.callLater(limits.CLOSE_LINGER, self._lingered)
+
+    def _lingered(self) -> None:
+        self._linger = None
+        self.transport.abortConnection()
 
     def _lost(self, reason: Failure) -> None:
         protocol, error = self._protocol, self._error
@@ -356,7 +363,6 @@ class CodecConnection:
         self._stopTimers()
         self._cancel("_linger")
         self._releaseMembrane()
-        self._peer, self._host = self.transport.getPeer(), self.transport.getHost()
         self.transport = self._codec = self._protocol = None
         if protocol is None:
             self._fail(reason)

@@ -100,7 +100,7 @@ class ITransportMethod(Interface):
     One pluggable transport, such as obfs4.
     """
 
-    name: str = Attribute("PT name, matching [A-Za-z_][A-Za-z0-9_]*.")
+    name: str = Attribute("PT name, matching ``[A-Za-z_][A-Za-z0-9_]*``.")
 
 
 class IClientTransport(ITransportMethod):

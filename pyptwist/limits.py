@@ -119,3 +119,18 @@ REPLAY_LIFETIME: Final = 3 * 3600.0
 #: Handshakes that a server remembers, some 150 bytes each; obfs4proxy keeps as
 #: many.  A busy bridge sees a tenth of them in three hours.
 REPLAY_CAPACITY: Final = 100 * 1024
+
+# --- obfs4 ------------------------------------------------------------------
+
+#: Seconds an obfs4 server waits for a complete handshake, and the least for
+#: which it keeps a connection that failed.  To be other than obfs4proxy's would
+#: tell the two apart.
+OBFS4_SERVER_HANDSHAKE: Final = 30.0
+
+#: Seconds by which the end of a failed connection is put off further: less than
+#: this, and the same each time for one server.  obfs4proxy's.
+OBFS4_CLOSE_DELAY: Final = 60
+
+#: Bytes that the application wrote while a burst was being spread over time, and
+#: that make up the next burst: what obfs4proxy reads at once.
+OBFS4_BURST: Final = 32 * 1024

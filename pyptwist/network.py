@@ -18,17 +18,24 @@ from twisted.internet.endpoints import (
     TCP6ClientEndpoint,
     TCP6ServerEndpoint,
 )
+from twisted.internet.error import ConnectError
 from twisted.internet.interfaces import IStreamClientEndpoint, IStreamServerEndpoint
 from zope.interface import implementer
 
 from pyptwist import limits
 from pyptwist.endpoints import wrapClient
-from pyptwist.errors import ConfigurationError, DatagramsForbidden
+from pyptwist.errors import (
+    ConfigurationError,
+    DatagramsForbidden,
+    UpstreamProxyError,
+    causeOfFailure,
+)
 from pyptwist.interfaces import INetwork
 
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
     from twisted.internet.interfaces import IListeningPort, IProtocol, IProtocolFactory
+    from twisted.python.failure import Failure
 
     from pyptwist.proxies.upstream import UpstreamProxy
 
@@ -105,13 +112,14 @@ class ProxiedNetwork:
 
     def clientEndpoint(self, host: str, port: int) -> IStreamClientEndpoint:
         proxy = self._proxy
-        return wrapClient(
+        tunnel = wrapClient(
             self._direct.clientEndpoint(proxy.address.host, proxy.address.port),
             self._reactor,
             proxy.codecFactory(host, port),
             "upstream-proxy",
             handshakeTimeout=limits.UPSTREAM_PROXY,
         )
+        return _TunnelClientEndpoint(tunnel)
 
     def serverEndpoint(self, host: str, port: int) -> IStreamServerEndpoint:
         raise ConfigurationError("nothing can be listened on through an upstream proxy")
@@ -147,6 +155,27 @@ class FixedNetwork:
 
     def bindDatagrams(self, protocol: Any, host: str, port: int) -> IListeningPort:
         raise DatagramsForbidden("this network carries streams only")
+
+
+@implementer(IStreamClientEndpoint)
+class _TunnelClientEndpoint:
+    """
+    Blames the upstream proxy: a target that "refused" was never spoken to.
+    """
+
+    def __init__(self, endpoint: IStreamClientEndpoint) -> None:
+        self._endpoint = endpoint
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
+        connecting: Deferred[IProtocol] = self._endpoint.connect(protocolFactory)
+        return connecting.addErrback(_blameProxy)
+
+
+def _blameProxy(reason: Failure) -> Failure:
+    if reason.check(UpstreamProxyError) or not reason.check(ConnectError):
+        return reason
+    cause = causeOfFailure(reason).value
+    raise UpstreamProxyError(f"the upstream proxy failed: {cause}") from reason.value
 
 
 @implementer(IStreamClientEndpoint)

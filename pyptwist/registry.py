@@ -63,6 +63,12 @@ class TransportPlugin:
         roles = [IClientTransport] * bool(client) + [IServerTransport] * bool(server)
         directlyProvides(self, IPlugin, *roles)
 
+    def loadClient(self) -> None:
+        """
+        Import the client's code now, for who must know whether it can be.
+        """
+        _load(self.name, self._client)
+
     def clientEndpoint(
         self, context: Context, target: HostPort | None, arguments: Arguments
     ) -> IStreamClientEndpoint:

@@ -99,7 +99,8 @@ def levelNamed(name: str) -> LogLevel:
     lowered = name.lower().removesuffix("ing")
     if lowered not in LEVELS:
         raise ConfigurationError(f"a log level must be one of {', '.join(LEVELS)}")
-    return LogLevel.levelWithName(lowered)
+    level: LogLevel = LogLevel.levelWithName(lowered)
+    return level
 
 
 @implementer(ILogObserver)

@@ -3,7 +3,8 @@ For those who write transports: codecs in pairs, a network in memory, and the
 tests that every method must pass.
 """
 
-from pyptwist.testing.codecs import CodecConformance, CodecPair, fixedEntropy, memoryContext
+from pyptwist.testing.codecs import CodecPair, fixedEntropy, memoryContext
+from pyptwist.testing.conformance import CodecConformance
 from pyptwist.testing.endpoints import EndpointConformance
 from pyptwist.testing.memory import MemoryNetwork, MemoryTransport
 

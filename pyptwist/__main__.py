@@ -1,0 +1,10 @@
+"""
+C{python -m pyptwist} is C{pyptwist}.
+"""
+
+from __future__ import annotations
+
+from pyptwist.main import main
+
+if __name__ == "__main__":
+    main()

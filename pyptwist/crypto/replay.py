@@ -1,0 +1,78 @@
+"""
+A memory of what was seen before.
+
+A censor who recorded a good handshake may send it again, to see whether the
+server answers.  So the server remembers each one for as long as its date is
+accepted.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from siphash24 import siphash24
+
+from pyptwist import limits
+from pyptwist.crypto.dice import Entropy
+
+
+class ReplayFilter:
+    """
+    Remembers byte strings for a while, up to a number of them.
+
+    What is kept of each is a SipHash-2-4 tag of 8 bytes under a random key, so
+    that nobody can make two strings meet on purpose, and memory is bounded
+    whatever their length.  The oldest is forgotten when the filter is full.
+
+    One filter may be shared by many connections.  It lives in memory only.
+    """
+
+    def __init__(
+        self,
+        entropy: Entropy,
+        lifetime: float = limits.REPLAY_LIFETIME,
+        capacity: int = limits.REPLAY_CAPACITY,
+    ) -> None:
+        """
+        :param entropy: makes the key of 16 bytes.
+        :param lifetime: seconds for which a string is remembered.
+        :param capacity: how many are remembered, 1 or more.
+        """
+        self._key = entropy(16)
+        self._lifetime = lifetime
+        self._capacity = capacity
+        self._tags: set[bytes] = set()
+        self._byAge: deque[tuple[float, bytes]] = deque()
+
+    def __len__(self) -> int:
+        return len(self._tags)
+
+    def seenBefore(self, data: bytes, now: float) -> bool:
+        """
+        Was this seen within the lifetime?  From now on it was.
+
+        Seeing it again does not make it live longer.
+
+        :param data: what identifies a handshake, such as its MAC.
+        :param now: seconds on the clock of all the calls before.  If it went
+            back, everything is forgotten, since entries dated in the future
+            would stay too long.
+        """
+        self._forget(now)
+        tag = siphash24(data, key=self._key).digest()
+        if tag in self._tags:
+            return True
+        self._tags.add(tag)
+        self._byAge.append((now, tag))
+        return False
+
+    def _forget(self, now: float) -> None:
+        if self._byAge and now < self._byAge[0][0]:
+            self._byAge.clear()
+            self._tags.clear()
+        while self._byAge and self._isOver(now):
+            self._tags.discard(self._byAge.popleft()[1])
+
+    def _isOver(self, now: float) -> bool:
+        full = len(self._byAge) >= self._capacity
+        return full or now - self._byAge[0][0] >= self._lifetime

@@ -1,0 +1,81 @@
+"""
+The one who writes to the parent.
+
+Whoever else writes to that descriptor would break the IPC, so it is known here
+only (see L{pyptwist.ipc.inheritance}).
+"""
+
+from __future__ import annotations
+
+import os
+import select
+
+from pyptwist.ipc.lines import LineOrder, Severity, logLine
+
+
+class Reporter:
+    """
+    Writes whole lines, in an order that the parent survives.
+
+    A parent that has closed its end is not an error: whatever ends the child,
+    this does not.
+    """
+
+    def __init__(self, descriptor: int | None) -> None:
+        """
+        :param descriptor: where to write; None to write nowhere.
+        """
+        self._descriptor = descriptor
+        self._order = LineOrder()
+
+    @property
+    def isDone(self) -> bool:
+        """
+        Has the parent heard all about the start, for good or ill?
+        """
+        return self._order.isDone
+
+    def write(self, line: str) -> None:
+        """
+        Write a line of the configuration, or a status.
+
+        :param line: made by a function of L{pyptwist.ipc.lines}.
+        :raises LocalProtocolError: if it must not come now; nothing is written.
+        """
+        self._order.accept(line)
+        self._put(line)
+
+    def log(self, severity: Severity, message: str) -> bool:
+        """
+        Tell the parent's operator something, unless the parent does not read:
+        a message is not worth waiting for.
+
+        :param message: any text, without addresses.
+        :returns: whether it was written.
+        """
+        if not self._wouldTakeALine():
+            return False
+        self._put(logLine(severity, message))
+        return True
+
+    def _wouldTakeALine(self) -> bool:
+        if self._descriptor is None:
+            return False
+        poll = select.poll()
+        poll.register(self._descriptor, select.POLLOUT)
+        # A pipe that is writable takes PIPE_BUF bytes, 512 or more by POSIX and
+        # 4096 on Linux, where a log line is shorter.
+        return any(event & select.POLLOUT for _, event in poll.poll(0))
+
+    def _put(self, line: str) -> None:
+        data = line.encode("ascii") + b"\n"
+        while data and self._descriptor is not None:
+            try:
+                data = data[os.write(self._descriptor, data) :]
+            except BlockingIOError:
+                # The descriptor's mode is shared with others, who may set it.
+                select.select([], [self._descriptor], [])
+            except OSError:
+                # The parent is gone, or will not read again.
+                os.close(self._descriptor)
+                self._descriptor = None

@@ -1,0 +1,262 @@
+"""
+The local side: what an application says to our SOCKS5 port, and what we answer.
+
+The wire is shown in L{pyptwist.proxies.socks5wire}.  A user name and password
+carry the arguments of the transport (pt-spec, section 3.5), so there is nobody to
+keep out: the port is protected by being on loopback.
+
+Everything is judged byte by byte, as early as it can be, so that the same input
+has the same outcome however it is cut up.
+
+Sources: RFC 1928, RFC 1929; pt-spec, section 3.5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from pyptwist import limits
+from pyptwist.addresses import HostPort
+from pyptwist.arguments import Arguments
+from pyptwist.errors import (
+    Cause,
+    ConfigurationError,
+    HandshakeFailed,
+    LocalProtocolError,
+    PTError,
+)
+from pyptwist.ipc.quoting import joinSocksArguments, parseSocksArguments
+from pyptwist.proxies.socks5wire import (
+    CONNECT,
+    NO_METHOD,
+    PASSWORD_VERSION,
+    REPLY_OF_CAUSE,
+    VERSION,
+    AddressType,
+    Method,
+    ReplyCode,
+    addressLength,
+    decodeAddress,
+    encodeAddress,
+)
+
+_NOWHERE = HostPort("0.0.0.0", 0)  # noqa: S104
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """
+    Send these bytes, and go on.
+    """
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """
+    The application wants a connection.  Answer by
+    L{Socks5Negotiation.succeed} or L{Socks5Negotiation.refuse}.
+
+    :ivar target: an IP address or a name, not resolved, and a port.
+    :ivar arguments: for the transport; empty if none came.
+    """
+
+    target: HostPort
+    arguments: Arguments
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """
+    Send these bytes, if any, and close.  Nothing follows.
+
+    :ivar error: why.
+    """
+
+    data: bytes
+    error: PTError
+
+
+Event: TypeAlias = Reply | Request | Refuse
+
+
+class Socks5Negotiation:
+    """
+    One application's negotiation, without I/O.
+
+    :ivar request: what was asked for, once that is known.
+    :ivar trailing: bytes that came behind the request: payload, sent early.
+        Whoever reads on after L{succeed} delivers these first.
+    """
+
+    def __init__(self) -> None:
+        self.request: Request | None = None
+        self.trailing = bytearray()
+        self._arguments = Arguments()
+        self._buffer = bytearray()
+        self._events: list[Event] = []
+        self._state: Callable[[], bool] = self._greeting
+
+    def receive(self, data: bytes) -> list[Event]:
+        """
+        Bytes from the application.
+
+        After L{Request} at most L{limits.SOCKS_EARLY} bytes are kept; a caller
+        that stops reading then never gets there.
+
+        :returns: what to do, in order; nothing after L{Refuse}.
+        :raises LocalProtocolError: after L{succeed}.
+        """
+        self._buffer += data
+        while self._state():
+            pass
+        events, self._events = self._events, []
+        return events
+
+    def succeed(self, bound: HostPort | None = None) -> bytes:
+        """
+        The connection is made.
+
+        :param bound: our end of it, if that is to be told.
+        :returns: the last bytes to send before payload.
+        :raises LocalProtocolError: if no request waits for an answer.
+        """
+        self._finish(self._answered)
+        return _reply(ReplyCode.SUCCEEDED, bound or _NOWHERE)
+
+    def refuse(self, cause: Cause) -> bytes:
+        """
+        The connection cannot be made.
+
+        :returns: the last bytes to send before closing.
+        :raises LocalProtocolError: if no request waits for an answer.
+        """
+        self._finish(self._discard)
+        return _reply(REPLY_OF_CAUSE[cause])
+
+    # --- states -------------------------------------------------------------
+
+    def _greeting(self) -> bool:
+        buffer = self._buffer
+        if buffer and buffer[0] != VERSION:
+            return self._fail(b"", "the application does not speak SOCKS5")
+        if len(buffer) < 2 or len(buffer) < 2 + buffer[1]:
+            return False
+        methods = self._take(2 + buffer[1])[2:]
+        # With both on offer, the arguments come only if asked for.
+        for method, state in (
+            (Method.PASSWORD, self._password),
+            (Method.NONE, self._connect),
+        ):
+            if method in methods:
+                self._events.append(Reply(bytes([VERSION, method])))
+                self._state = state
+                return True
+        return self._fail(
+            bytes([VERSION, NO_METHOD]), "the application offers no authentication that we have"
+        )
+
+    def _password(self) -> bool:
+        buffer = self._buffer
+        if buffer and buffer[0] != PASSWORD_VERSION:
+            return self._failPassword(HandshakeFailed("the authentication was malformed"))
+        if len(buffer) < 2:
+            return False
+        length = buffer[1]
+        if not length:
+            return self._failPassword(HandshakeFailed("the user name was empty"))
+        if len(buffer) < 3 + length or len(buffer) < 3 + length + buffer[2 + length]:
+            return False
+        message = self._take(3 + length + buffer[2 + length])
+        try:
+            # No password at all is what RFC 1929 forbids and curl sends.
+            joined = joinSocksArguments(message[2 : 2 + length], message[3 + length :])
+            self._arguments = parseSocksArguments(joined)
+        except ConfigurationError as error:
+            return self._failPassword(error)
+        self._events.append(Reply(bytes([PASSWORD_VERSION, 0])))
+        self._state = self._connect
+        return True
+
+    def _connect(self) -> bool:
+        buffer = self._buffer
+        if (code := _wrongAt(buffer)) is not None:
+            return self._fail(_reply(code), "the request was malformed or not supported")
+        if len(buffer) < 4:
+            return False
+        length = addressLength(buffer[3:5])
+        if length is None or len(buffer) < 3 + length:
+            return False
+        try:
+            target = decodeAddress(self._take(3 + length)[3:])
+        except ConfigurationError as error:
+            return self._refuseWith(Refuse(_reply(ReplyCode.GENERAL_FAILURE), error))
+        self.request = Request(target, self._arguments)
+        self._events.append(self.request)
+        self._state = self._requested
+        return True
+
+    def _requested(self) -> bool:
+        self.trailing += self._buffer
+        self._buffer.clear()
+        if len(self.trailing) > limits.SOCKS_EARLY:
+            return self._fail(
+                _reply(ReplyCode.GENERAL_FAILURE), "too much was sent before the reply"
+            )
+        return False
+
+    def _answered(self) -> bool:
+        raise LocalProtocolError("the negotiation is over: read the connection itself")
+
+    def _discard(self) -> bool:
+        self._buffer.clear()
+        return False
+
+    # --- inside -------------------------------------------------------------
+
+    def _take(self, count: int) -> bytes:
+        taken = bytes(self._buffer[:count])
+        del self._buffer[:count]
+        return taken
+
+    def _finish(self, state: Callable[[], bool]) -> None:
+        if self._state != self._requested:
+            raise LocalProtocolError("no request waits for an answer")
+        self._state = state
+
+    def _fail(self, data: bytes, why: str) -> bool:
+        return self._refuseWith(Refuse(data, HandshakeFailed(why)))
+
+    def _failPassword(self, error: PTError) -> bool:
+        return self._refuseWith(Refuse(bytes([PASSWORD_VERSION, 1]), error))
+
+    def _refuseWith(self, event: Refuse) -> bool:
+        self._events.append(event)
+        self.trailing.clear()
+        self._state = self._discard
+        return True
+
+
+def _wrongAt(buffer: bytearray) -> ReplyCode | None:
+    """
+    :param buffer: the beginning of a request, however short.
+    :returns: how to answer the first byte that is wrong; None if none is.
+    """
+    expected = (
+        (VERSION, ReplyCode.GENERAL_FAILURE),
+        (CONNECT, ReplyCode.COMMAND_NOT_SUPPORTED),
+        (0, ReplyCode.GENERAL_FAILURE),
+    )
+    for byte, (value, code) in zip(buffer, expected, strict=False):
+        if byte != value:
+            return code
+    if len(buffer) > 3 and buffer[3] not in set(AddressType):
+        return ReplyCode.ADDRESS_TYPE_NOT_SUPPORTED
+    return None
+
+
+def _reply(code: ReplyCode, address: HostPort = _NOWHERE) -> bytes:
+    return bytes([VERSION, code, 0]) + encodeAddress(address)

@@ -1,0 +1,99 @@
+"""
+Tests for L{pyptwist.relay}.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.protocol import Factory
+from twisted.trial.unittest import SynchronousTestCase
+
+from pyptwist.relay import RelayEnd, join
+from pyptwist.testing import MemoryNetwork
+from pyptwist.testing.endpoints import Application, Applications, Endless
+
+
+class RelayTests(SynchronousTestCase):
+    """
+    Two outer applications, each connected to one end of a relay.
+    """
+
+    def setUp(self) -> None:
+        self.network = MemoryNetwork()
+        self.ends: list[RelayEnd] = []
+        self.outer: list[Any] = []
+        for port in (1, 2):
+            applications = Applications()
+            listening = self.network.serverEndpoint("127.0.0.1", port).listen(applications)
+            self.successResultOf(listening)
+            connecting = self.network.clientEndpoint("127.0.0.1", port).connect(
+                Factory.forProtocol(RelayEnd)
+            )
+            self.network.pump()
+            end: Any = self.successResultOf(connecting)
+            self.ends.append(end)
+            self.outer += applications.built
+        self.one: Application = self.outer[0]
+        self.other: Application = self.outer[1]
+
+    def test_bothWays(self) -> None:
+        """
+        What one side sends, the other gets; bytes are counted.
+        """
+        join(*self.ends)
+        self.outer[0].transport.write(b"there")
+        self.outer[1].transport.write(b"and back")
+        self.network.pump()
+        self.assertEqual(bytes(self.other.received), b"there")
+        self.assertEqual(bytes(self.one.received), b"and back")
+        self.assertEqual([end.received for end in self.ends], [5, 8])
+
+    def test_closeFlushes(self) -> None:
+        """
+        One side's last words arrive before the other side is closed, and each
+        is closed once.
+        """
+        join(*self.ends)
+        self.outer[0].transport.write(b"last words" * 50_000)
+        self.outer[0].transport.loseConnection()
+        self.network.pump(1)
+        self.assertEqual(bytes(self.other.received), b"last words" * 50_000)
+        self.assertEqual([len(side.lost) for side in self.outer], [1, 1])
+        self.assertEqual(self.network.clock.getDelayedCalls(), [])
+
+    def test_slowReader(self) -> None:
+        """
+        A reader that stops stops the writer at the far side; nothing is lost.
+        """
+        join(*self.ends)
+        self.outer[1].transport.pauseProducing()
+        producer = Endless(self.outer[0].transport, self.network.clock, 10 * 1024 * 1024)
+        self.outer[0].transport.registerProducer(producer, True)
+        self.network.pump(10)
+        self.assertTrue(producer.paused)
+        self.assertLess(producer.written, 512 * 1024)
+        self.outer[1].transport.resumeProducing()
+        self.network.pump(1)
+        producer.stopped = True
+        self.network.pump(1)
+        self.assertEqual(len(self.other.received), producer.written)
+        self.assertGreater(producer.written, 512 * 1024)
+
+    def test_abandon(self) -> None:
+        """
+        The program can end both sides.
+        """
+        join(*self.ends)
+        self.ends[0].abandon()
+        self.network.pump()
+        self.assertEqual([len(side.lost) for side in self.outer], [1, 1])
+
+    def test_notJoined(self) -> None:
+        """
+        An end that was never joined closes by itself.
+        """
+        self.outer[0].transport.write(b"to nobody")
+        self.outer[0].transport.loseConnection()
+        self.network.pump()
+        self.assertEqual([len(side.lost) for side in self.outer], [1, 0])
