@@ -119,14 +119,18 @@ def run() -> None:
         else:
             options.subOptions.run()
     except (usage.UsageError, ConfigurationError) as error:
-        sys.exit(f"pyptwist: {error}\nTry: pyptwist {options.subCommand or ''} --help")
+        sys.exit(f"pyptwist: {error}\nTry: {_help(options)}")
+
+
+def _help(options: Options) -> str:
+    return " ".join(filter(None, ("pyptwist", options.subCommand, "--help")))
 
 
 def serve(options: Options) -> None:
     """
     Be a parent's child.
     """
-    from twisted.internet import reactor  # noqa: TID251 -- the program, not the library, runs
+    from twisted.internet import reactor  # noqa: TID251 - this is the program
     from twisted.logger import globalLogBeginner
 
     service = tap.makeService(options)

@@ -52,33 +52,6 @@ class CodecConnection:
     :ivar methodName: the name of the transport method.
     """
 
-    __slots__ = (
-        "__weakref__",
-        "_applying",
-        "_build",
-        "_codec",
-        "_deadline",
-        "_error",
-        "_failed",
-        "_held",
-        "_host",
-        "_later",
-        "_life",
-        "_linger",
-        "_membrane",
-        "_metrics",
-        "_paused",
-        "_peer",
-        "_protocol",
-        "_reactor",
-        "_ready",
-        "_timer",
-        "_timerAt",
-        "disconnecting",
-        "methodName",
-        "transport",
-    )
-
     def __init__(
         self,
         reactor: IReactorTime,
@@ -116,7 +89,6 @@ class CodecConnection:
         self._timer: IDelayedCall | None = None
         self._timerAt: float | None = None
         self._deadline: IDelayedCall | None = None
-        self._linger: IDelayedCall | None = None
         self._host: IAddress | None = None
         self._peer: IAddress | None = None
 
@@ -138,7 +110,7 @@ class CodecConnection:
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         if self._life is _Life.LOST:
             return
-        self._cancel("_linger")
+        self._cancel("_deadline")
         self._paused = False
         self._release()
         if self._codec is not None and self._life is not _Life.FINISHED:
@@ -350,10 +322,10 @@ class CodecConnection:
         if error is not None and self._life is not _Life.LOST:
             # A peer that erred, and does not read what was sent before, must
             # not keep the connection for ever.
-            self._linger = self._reactor.callLater(limits.CLOSE_LINGER, self._lingered)
+            self._deadline = self._reactor.callLater(limits.CLOSE_LINGER, self._lingered)
 
     def _lingered(self) -> None:
-        self._linger = None
+        self._deadline = None
         self.transport.abortConnection()
 
     def _lost(self, reason: Failure) -> None:
@@ -361,7 +333,6 @@ class CodecConnection:
         self._life = _Life.LOST
         self.disconnecting = True
         self._stopTimers()
-        self._cancel("_linger")
         self._releaseMembrane()
         self.transport = self._codec = self._protocol = None
         if protocol is None:
@@ -387,7 +358,7 @@ class CodecConnection:
 
     def setDeadline(self, seconds: float) -> None:
         """
-        Fail, unless Ready comes in time.
+        Fail, unless Ready comes in time.  Call it at most once, first.
 
         :param seconds: from now on.
         """

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.interfaces import IStreamClientEndpoint
@@ -95,6 +96,11 @@ class TransportPlugin:
 def _load(name: str, dotted: str | None) -> Any:
     if dotted is None:
         raise ConfigurationError(f"{name} cannot play this role")
+    return _instance(dotted)
+
+
+@cache
+def _instance(dotted: str) -> Any:
     return namedAny(dotted)()
 
 

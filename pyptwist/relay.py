@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 
 
@@ -49,6 +49,15 @@ class RelayEnd(Protocol):
         for end in (self, self.peer):
             if end is not None:
                 _close(end)
+
+
+class RelayFactory(Factory):
+    """
+    Builds plain ends, for whoever dials the second one.
+    """
+
+    noisy = False
+    protocol = RelayEnd
 
 
 def join(one: RelayEnd, other: RelayEnd) -> None:

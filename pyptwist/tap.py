@@ -123,9 +123,8 @@ def makeService(options: Mapping[str, Any]) -> ChildService:
 def _makeService(
     options: Mapping[str, Any], environ: Mapping[str, str], reporter: Reporter
 ) -> ChildService:
-    from twisted.internet import reactor  # noqa: TID251 -- the program, not the library, runs
-
     reporter.write(versionLine(chooseDialect(environ).version))
+    reactor = _reactor()
     configuration = parseEnvironment(environ)
     inherited = inheritance.claim()
     if configuration.exitOnStdinClose and not inherited.hasInput:
@@ -171,6 +170,13 @@ def _observer(
             reporter.log(Severity.WARNING, safelog.scrub(str(error)))
     written = safelog.observerTo(file, options["log-level"], bool(options["unsafe-logging"]))
     return LogPublisher(written, LogLines(reporter, clock))
+
+
+def _reactor() -> Any:
+    # The one module that chooses, since it is the program: all others are given it.
+    from twisted.internet import reactor  # noqa: TID251
+
+    return reactor
 
 
 def _reporter() -> Reporter:

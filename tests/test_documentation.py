@@ -12,6 +12,7 @@ import sys
 from importlib import import_module
 from itertools import chain
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase, TestCase
@@ -23,6 +24,7 @@ from tests.processes import (
     freshDirectory,
     launchClient,
     launchServer,
+    requirePeer,
     twistdCommand,
 )
 from tests.socksclient import socksConnect
@@ -44,12 +46,12 @@ def load(directory: Path, name: str) -> Any:
         sys.path.remove(str(directory))
 
 
-def shellBlocks(page: str) -> list[str]:
+def blocks(page: Path, language: str) -> list[str]:
     """
-    :returns: the contents of each block of shell commands in a page.
+    :returns: the contents of each block of code in a page.
     """
-    blocks = re.findall(r"\.\. code-block:: sh\n\n((?: +.+\n)+)", page)
-    return [block.strip() for block in blocks]
+    pattern = rf"\.\. code-block:: {language}\n\n((?: +.+\n)+)"
+    return [dedent(block).strip() for block in re.findall(pattern, page.read_text())]
 
 
 # The example's own tests, run as they are.
@@ -114,6 +116,49 @@ class ApplicationTests(TestCase):
         self.assertEqual((await client.whenEnded()).code, 0)
 
 
+class TorrcTests(TestCase):
+    """
+    tor takes what the pages say to put into torrc.
+    """
+
+    timeout = 60
+
+    async def verify(self, page: Path) -> None:
+        """
+        Have tor check each torrc in a page.
+        """
+        tor = requirePeer("tor")
+        texts = [text for text in blocks(page, "text") if "TransportPlugin" in text]
+        self.assertNotEqual(texts, [])
+        for text in texts:
+            directory = freshDirectory(self)
+            directory.mkdir(mode=0o700)
+            (directory / "torrc").write_text(f"DataDirectory {directory}\nContactInfo nobody\n{text}\n")
+            command = [tor, "--verify-config", "-f", str(directory / "torrc")]
+            child = spawn(self, Child("tor"), command, baseEnvironment())
+            await child.whenLine("Configuration was valid")
+            warnings = [line for line in child.lines if "[warn]" in line]
+            self.assertEqual([w for w in warnings if "running Tor as root" not in w], [])
+
+    async def test_readme(self) -> None:
+        """
+        In the README.
+        """
+        await self.verify(ROOT / "README.rst")
+
+    async def test_client(self) -> None:
+        """
+        In the quickstart for clients.
+        """
+        await self.verify(DOC / "quickstart" / "client.rst")
+
+    async def test_bridge(self) -> None:
+        """
+        In the quickstart for bridges.
+        """
+        await self.verify(DOC / "quickstart" / "bridge.rst")
+
+
 class CompletenessTests(SynchronousTestCase):
     """
     What must be listed is listed.
@@ -151,7 +196,7 @@ class CompletenessTests(SynchronousTestCase):
         The README has one command for the demo and one for the tests, and CI
         has no test command of its own.
         """
-        demo, tests = shellBlocks((ROOT / "README.rst").read_text())
+        demo, tests = blocks(ROOT / "README.rst", "sh")
         self.assertTrue(demo.endswith("pyptwist demo"))
         self.assertTrue(tests.endswith("trial tests"))
         self.assertEqual([demo.count("\n"), tests.count("\n")], [0, 0])

@@ -10,6 +10,7 @@ with a given distribution", 1991).
 
 from __future__ import annotations
 
+import struct
 from array import array
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -111,14 +112,22 @@ def randomTable(entropy: Entropy, minimum: int, maximum: int) -> Table:
     :param minimum: the smallest number that may occur, 0 or more.
     :param maximum: the largest, up to 65535.
     """
-    count = uniform(entropy, 1, min(maximum - minimum + 1, MAXIMUM_VALUES))
+    span = maximum - minimum + 1
+    count = uniform(entropy, 1, min(span, MAXIMUM_VALUES))
     # The first of a random order are what is left of random draws when those
     # that came before are left out.  A dict keeps them in order.
     values: dict[int, None] = {}
     while len(values) < count:
-        values[uniform(entropy, minimum, maximum)] = None
-    weights = [int.from_bytes(entropy(8), "big") * 2.0**-64 for _ in values]
-    return Table(list(values), weights)
+        draws = _draws(entropy, count - len(values))
+        values.update(dict.fromkeys([minimum + (draw * span >> 64) for draw in draws]))
+    return Table(list(values), [draw * 2.0**-64 for draw in _draws(entropy, count)])
+
+
+def _draws(entropy: Entropy, count: int) -> tuple[int, ...]:
+    """
+    :returns: integers of 64 bits, in one call for entropy: it is a system call.
+    """
+    return struct.unpack(f">{count}Q", entropy(8 * count))
 
 
 def _unbiased(generator: Drbg, count: int) -> list[float]:

@@ -22,7 +22,7 @@ from pyptwist.addresses import HostPort
 from pyptwist.endpoints import wrapClient
 from pyptwist.errors import causeOfFailure
 from pyptwist.extorport import ExtORPortClient, readCookie
-from pyptwist.relay import RelayEnd, join
+from pyptwist.relay import RelayEnd, RelayFactory, join
 
 if TYPE_CHECKING:
     from pyptwist.codec import CodecFactory
@@ -116,7 +116,7 @@ class ForwardProtocol(RelayEnd):
         self._forwarding.connections.add(self)
         transport.pauseProducing()
         endpoint = self._forwarding.backend(transport.getPeer())
-        self._dialling = endpoint.connect(Factory.forProtocol(RelayEnd))
+        self._dialling = endpoint.connect(RelayFactory())
         self._dialling.addCallbacks(self._reached, self._unreachable)
 
     def _reached(self, backend: RelayEnd) -> None:

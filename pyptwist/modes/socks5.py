@@ -19,7 +19,7 @@ from twisted.python.failure import Failure
 from pyptwist import limits
 from pyptwist.errors import Cause, causeOfFailure
 from pyptwist.proxies.socks5server import Refuse, Reply, Request, Socks5Negotiation
-from pyptwist.relay import RelayEnd, join
+from pyptwist.relay import RelayEnd, RelayFactory, join
 
 if TYPE_CHECKING:
     from pyptwist.interfaces import Context
@@ -100,7 +100,7 @@ class Socks5Protocol(RelayEnd):
             endpoint = self._socks.method.clientEndpoint(
                 self._socks.context, request.target, request.arguments
             )
-            dialling = endpoint.connect(Factory.forProtocol(RelayEnd))
+            dialling = endpoint.connect(RelayFactory())
         except Exception:
             self._unreachable(Failure())
             return

@@ -152,7 +152,7 @@ class FrameDecoder(_Direction):
         self._rest = b""
         self.seed: bytes | None = None
 
-    def open(self, data: bytes, payloads: list[bytearray]) -> None:
+    def open(self, data: bytes | bytearray | memoryview, payloads: list[bytearray]) -> None:
         """
         Open all frames that are complete now.
 
