@@ -1,0 +1,3 @@
+"""
+Comparing pluggable transports on one machine: C{python -m benchmarks.compare --help}.
+"""
