@@ -35,6 +35,10 @@ CONNECT: Final = 30.0
 #: is aborted.
 CLOSE_LINGER: Final = 30.0
 
+#: Hosts whose spelling is remembered once it was parsed: tor dials the same
+#: bridges again and again.
+KNOWN_HOSTS: Final = 256
+
 #: Seconds for an upstream proxy to answer, its own dialling of the target
 #: included: tor's proxies wait as long.
 UPSTREAM_PROXY: Final = 60.0
@@ -131,6 +135,5 @@ OBFS4_SERVER_HANDSHAKE: Final = 30.0
 #: this, and the same each time for one server.  obfs4proxy's.
 OBFS4_CLOSE_DELAY: Final = 60
 
-#: Bytes that the application wrote while a burst was being spread over time, and
-#: that make up the next burst: what obfs4proxy reads at once.
+#: Bytes of payload in one burst at the most: what obfs4proxy reads at once.
 OBFS4_BURST: Final = 32 * 1024

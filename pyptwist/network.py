@@ -8,6 +8,7 @@ so an upstream proxy or an outbound address set here holds for everything.
 from __future__ import annotations
 
 import socket
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import TYPE_CHECKING, Any
 
@@ -223,6 +224,7 @@ def _acceptWithoutDelay(port: Any) -> Any:
     return port
 
 
+@lru_cache(limits.KNOWN_HOSTS)
 def _ipVersion(host: str) -> int | None:
     try:
         address = ip_address(host)

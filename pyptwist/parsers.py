@@ -56,7 +56,10 @@ class ClientParser:
 
     prefix = "pt"
 
-    def parseStreamClient(self, reactor: Any, *args: str, **kwargs: str) -> IStreamClientEndpoint:
+    # Twisted passes nothing but strings, and lets a key be called anything.
+    def parseStreamClient(  # type: ignore[override]
+        self, reactor: Any, /, *args: str, **kwargs: str
+    ) -> IStreamClientEndpoint:
         """
         :raises ConfigurationError: if the string makes no sense; it is a ``ValueError``.
         """
@@ -84,7 +87,10 @@ class ServerParser:
 
     prefix = "pt"
 
-    def parseStreamServer(self, reactor: Any, *args: str, **kwargs: str) -> IStreamServerEndpoint:
+    # Twisted passes nothing but strings, and lets a key be called anything.
+    def parseStreamServer(  # type: ignore[override]
+        self, reactor: Any, /, *args: str, **kwargs: str
+    ) -> IStreamServerEndpoint:
         """
         :raises ConfigurationError: if the string makes no sense; it is a ``ValueError``.
         """

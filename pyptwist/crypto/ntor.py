@@ -15,6 +15,8 @@ import hmac
 from dataclasses import dataclass
 from typing import Final
 
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from nacl.bindings import crypto_scalarmult
 from nacl.exceptions import CryptoError
 
@@ -86,14 +88,7 @@ def expand(keySeed: bytes, length: int) -> bytes:
     :param keySeed: of an L{Agreement}.
     :param length: bytes wanted, up to 8160.
     """
-    pseudorandomKey = hmac.digest(_EXTRACT, keySeed, "sha256")
-    output = block = b""
-    counter = 0
-    while len(output) < length:
-        counter += 1
-        block = hmac.digest(pseudorandomKey, block + _EXPAND + bytes([counter]), "sha256")
-        output += block
-    return output[:length]
+    return HKDF(SHA256(), length, salt=_EXTRACT, info=_EXPAND).derive(keySeed)
 
 
 def _multiply(scalar: bytes, point: bytes) -> bytes:

@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.internet.task import deferLater
-from twisted.logger import Logger
+from twisted.logger import Logger, LogLevel
 
 from pyptwist import __version__, limits
 from pyptwist.errors import ConfigurationError, PTError
@@ -136,7 +136,8 @@ class Child(Service):
         """
         if isinstance(error, PTError):
             return scrub(str(error))
-        self._log.failure("{name} could not be launched", name=name)
+        # The parent hears of it by the line, not by a LOG as well.
+        self._log.failure("{name} could not be launched", level=LogLevel.info, name=name)
         return scrub(f"{type(error).__name__}: {error}")
 
     def _settle(self) -> None:

@@ -11,7 +11,6 @@ Imports next to nothing, so that it can be the first thing that a process does.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import sys
 from collections.abc import Sequence
@@ -68,8 +67,8 @@ def claim() -> Inheritance:
 
 def claimForTwistd(arguments: Sequence[str]) -> None:
     """
-    Claim standard output early if this process is a parent's C{twistd pt}: called
-    when twistd finds our plugins, before it imports those that it finds later.
+    Claim standard output early if this process is a parent's C{twistd pt}: with
+    twistd, our own code runs only when all plugin modules have been imported.
 
     :param arguments: C{sys.argv}.
     """
@@ -79,6 +78,9 @@ def claimForTwistd(arguments: Sequence[str]) -> None:
 
 
 def _takeOutput() -> int:
+    # Imported here, since only programs need it, and some systems have none.
+    import fcntl
+
     private = fcntl.fcntl(_OUTPUT, fcntl.F_DUPFD_CLOEXEC, _ERROR + 1)
     try:
         os.dup2(_ERROR, _OUTPUT)

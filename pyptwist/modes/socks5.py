@@ -75,13 +75,17 @@ class Socks5Protocol(RelayEnd):
         if self._negotiation is None:
             super().dataReceived(data)
             return
-        for event in self._negotiation.receive(data):
+        negotiation = self._negotiation
+        for event in negotiation.receive(data):
             if isinstance(event, Reply):
                 self._write(event.data)
             elif isinstance(event, Request):
                 self._dial(event)
             else:
                 self._refuse(event)
+        if self._negotiation is not None and negotiation.trailing:
+            # Until then we read on, only to notice when the application leaves.
+            self._pause()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._socks.connections.discard(self)
@@ -165,6 +169,10 @@ class Socks5Protocol(RelayEnd):
     def _write(self, data: bytes) -> None:
         if self.transport is not None:
             self.transport.write(data)
+
+    def _pause(self) -> None:
+        transport: Any = self.transport
+        transport.pauseProducing()
 
     def _close(self) -> None:
         if self.transport is not None:

@@ -93,7 +93,8 @@ def _basic(username: bytes, password: bytes) -> bytes:
 
 
 def _refused(status: int) -> UpstreamProxyError:
-    if status == 407:
+    if status in (401, 407):
+        # Proxies say 407 (RFC 9110, section 15.5.8); tinyproxy says 401 to wrong ones.
         return UpstreamProxyError("the HTTP proxy wants another user name and password")
     error = UpstreamProxyError(f"the HTTP proxy answered {status}")
     if status == 504:

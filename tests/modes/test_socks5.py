@@ -125,6 +125,17 @@ class RelayedTests(Socks5Case):
         self.say(application, b"\x05\x01\x00" + REQUEST + b"early")
         self.assertEqual(bytes(self.bridges.built[0].received), b"early")
 
+    def test_muchEarlyPayload(self) -> None:
+        """
+        An application that does not wait is slowed down, not refused.
+        """
+        application = self.application()
+        early = b"payload " * 65536
+        self.say(application, b"\x05\x01\x00")
+        application.transport.write(REQUEST + early)
+        self.network.pump()
+        self.assertEqual(bytes(self.bridges.built[0].received), early)
+
     def test_closeAll(self) -> None:
         """
         The program's end closes applications in every stage.

@@ -106,7 +106,7 @@ class ResponseTests(TunnelMixin, SynchronousTestCase):
         """
         Every other status is a refusal, known once the head is there.
         """
-        for status in (300, 302, 400, 403, 404, 407, 500, 502, 503, 504, 599):
+        for status in (300, 302, 400, 401, 403, 404, 407, 500, 502, 503, 504, 599):
             head = b"HTTP/1.1 %d No\r\nContent-Length: 3\r\n\r\n" % status
             done = everyCut(self, self.make, head + b"why")
             assert done.failure is not None
@@ -114,7 +114,7 @@ class ResponseTests(TunnelMixin, SynchronousTestCase):
             self.assertIs(kind, UpstreamProxyError)
             self.assertEqual((done.ready, done.delivered), (False, b""))
             self.assertIs(cause, Cause.TIMEOUT if status == 504 else Cause.UPSTREAM_PROXY)
-            self.assertIn("user name" if status == 407 else str(status), text)
+            self.assertIn("user name" if status in {401, 407} else str(status), text)
 
     def test_notHTTP(self) -> None:
         """

@@ -2,7 +2,8 @@
 How frames become writes: lengths and times that follow tables, not payload.
 
 obfs4-spec.txt section 6 leaves this open; what follows is what obfs4proxy does,
-to look like it.  A burst is one write of the application.
+to look like it.  A burst is one write of the application, or 32 KiB of it: a
+relay of obfs4proxy's reads no more at once.
 
 Mode 0: the burst goes out at once, padded so that its length modulo 1448
 follows the length table.  Mode 1: the padded burst goes out in pieces of 1448
@@ -131,9 +132,13 @@ class Shaper:
         return bytearray()
 
     def _padded(self, data: bytes) -> bytearray:
-        packets = dataPackets(data)
-        length = len(data) + FRAME_OVERHEAD * len(packets)
-        return self._encoder.seal(packets + paddingPackets(length, self._tables.length()))
+        packets: list[bytes] = []
+        for at in range(0, len(data), limits.OBFS4_BURST):
+            burst = data[at : at + limits.OBFS4_BURST]
+            payload = dataPackets(burst)
+            length = len(burst) + FRAME_OVERHEAD * len(payload)
+            packets += payload + paddingPackets(length, self._tables.length())
+        return self._encoder.seal(packets)
 
 
 class PacedShaper(Shaper):

@@ -107,6 +107,10 @@ class TestLetIn(_Case):
                 server: Any = applications.built[0]
                 client.transport.write(there)
                 server.transport.write(back)
+                self.network.pump()
+                # Who has no delays has sent all by now, and nobody else.
+                self.assertEqual(bytes(server.received) == there, clientMode == 0)
+                self.assertEqual(bytes(client.received) == back, serverMode == 0)
                 self.network.pump(5)
                 self.assertEqual(bytes(server.received), there)
                 self.assertEqual(bytes(client.received), back)

@@ -1,0 +1,229 @@
+"""
+Whatever a peer sends, in whatever pieces: a codec answers with effects, ends
+when the peer ends, raises nothing, and keeps little.
+
+``PYPTWIST_FUZZ_EXAMPLES`` sets how many inputs each codec gets.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from tempfile import TemporaryDirectory
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from pyptwist.addresses import HostPort
+from pyptwist.arguments import Arguments
+from pyptwist.extorport import ExtORPortClient, ExtORPortServer
+from pyptwist.interfaces import ICodec
+from pyptwist.proxies.httpconnect import HTTPConnectClient
+from pyptwist.proxies.socks4a import Socks4aClient
+from pyptwist.proxies.socks5 import Socks5Client
+from pyptwist.proxies.socks5server import Refuse, Socks5Negotiation
+from pyptwist.testing import CodecPair, fixedEntropy, memoryContext
+from pyptwist.testing.codecs import Side
+from pyptwist.transports.dummy import Dummy
+from pyptwist.transports.obfs4.method import Obfs4
+
+EXAMPLES = int(os.environ.get("PYPTWIST_FUZZ_EXAMPLES", "200"))
+TARGET = HostPort("example.org", 443)
+COOKIE = bytes(32)
+
+#: No codec holds more than its longest message, its peer's last read (which is
+#: 64 KiB at the most here), and a few objects.
+MOST_KEPT = 128 * 1024
+
+Codecs = tuple[ICodec, ICodec]
+
+
+def methodPair(method: type, arguments: Arguments) -> Callable[[], Codecs]:
+    """
+    :returns: what makes a client's and a server's codec, alike each time.
+    """
+
+    def make() -> Codecs:
+        with TemporaryDirectory() as directory:
+            context = memoryContext(directory, "fuzz")
+            server, clientArguments = method().serverCodec(context, arguments)
+            return method().clientCodec(context, clientArguments)(), server()
+
+    return make
+
+
+def extORPortPair() -> Codecs:
+    """
+    Both halves of the ext-ORPort.
+    """
+    client = ExtORPortClient(COOKIE, HostPort("192.0.2.1", 5), "obfs4", fixedEntropy("client"))
+    return client, ExtORPortServer(COOKIE, fixedEntropy("server"))
+
+
+OBFS4 = Arguments(
+    {"node-id": "00" * 20, "private-key": "11" * 32, "drbg-seed": "22" * 24, "iat-mode": "0"}
+)
+
+
+def heardByServer(make: Callable[[], Codecs]) -> bytes:
+    """
+    :returns: all that a right client sends, up to a little payload.
+    """
+    pair = CodecPair(*make())
+    pair.start()
+    pair.run()
+    pair.client.apply(pair.client.codec.send(b"payload " * 300, pair.now))
+    pair.run()
+    return b"".join(pair.client.transmitted)
+
+
+def heardByClient(make: Callable[[], Codecs]) -> bytes:
+    """
+    :returns: all that a right server sends, up to a little payload.
+    """
+    pair = CodecPair(*make())
+    pair.start()
+    pair.run()
+    pair.server.apply(pair.server.codec.send(b"payload " * 300, pair.now))
+    pair.run()
+    return b"".join(pair.server.transmitted)
+
+
+@st.composite
+def inputs(draw: st.DrawFn, right: bytes) -> list[bytes]:
+    """
+    What a right peer says up to somewhere, with a byte changed or not, then
+    garbage, in pieces.
+    """
+    data = bytearray(right[: draw(st.integers(0, len(right)))])
+    if data and draw(st.booleans()):
+        data[draw(st.integers(0, len(data) - 1))] ^= draw(st.integers(1, 255))
+    data += draw(st.binary(max_size=64)) * draw(st.sampled_from([1, 1, 1, 300]))
+    cuts = sorted(draw(st.lists(st.integers(0, len(data)), max_size=4)))
+    return [bytes(data[a:b]) for a, b in zip([0, *cuts], [*cuts, len(data)], strict=True)]
+
+
+class FuzzCase(SynchronousTestCase):
+    """
+    Feeds codecs.
+    """
+
+    def check(self, fresh: Callable[[], ICodec], right: bytes) -> None:
+        """
+        :param fresh: makes the codec, alike each time.
+        :param right: what a right peer would send it.
+        """
+
+        @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+        @given(inputs(right))
+        def run(pieces: list[bytes]) -> None:
+            side = Side(fresh())
+            side.apply(side.codec.start(0.0))
+            for piece in pieces:
+                side.apply(side.codec.receive(piece, 1.0))
+                self.assertLess(_kept(side.codec), MOST_KEPT)
+            side.apply(side.codec.receiveEnd(2.0))
+            self.assertTrue(side.isFinished)
+
+        run()
+
+
+def _kept(codec: ICodec) -> int:
+    return sum(
+        len(value) for value in vars(codec).values() if isinstance(value, bytes | bytearray)
+    )
+
+
+class CodecTests(FuzzCase):
+    """
+    Each codec.
+    """
+
+    def test_obfs4Server(self) -> None:
+        """
+        obfs4's server.
+        """
+        make = methodPair(Obfs4, OBFS4)
+        self.check(lambda: make()[1], heardByServer(make))
+
+    def test_obfs4Client(self) -> None:
+        """
+        obfs4's client.
+        """
+        make = methodPair(Obfs4, OBFS4)
+        self.check(lambda: make()[0], heardByClient(make))
+
+    def test_dummy(self) -> None:
+        """
+        Dummy, for which nothing is wrong.
+        """
+        make = methodPair(Dummy, Arguments())
+        self.check(lambda: make()[1], b"anything")
+
+    def test_extORPortServer(self) -> None:
+        """
+        The half that tor has.
+        """
+        self.check(lambda: extORPortPair()[1], heardByServer(extORPortPair))
+
+    def test_extORPortClient(self) -> None:
+        """
+        The half that a transport has.
+        """
+        self.check(lambda: extORPortPair()[0], heardByClient(extORPortPair))
+
+    def test_socks5Client(self) -> None:
+        """
+        An upstream SOCKS5 proxy.
+        """
+        right = b"\x05\x02\x01\x00" + b"\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00payload"
+        self.check(lambda: Socks5Client(TARGET, (b"user", b"password")), right)
+
+    def test_socks4aClient(self) -> None:
+        """
+        An upstream SOCKS4a proxy.
+        """
+        self.check(lambda: Socks4aClient(TARGET), b"\x00\x5a\x00\x00\x00\x00\x00\x00payload")
+
+    def test_httpConnectClient(self) -> None:
+        """
+        An upstream HTTP proxy.
+        """
+        right = b"HTTP/1.1 200 Connection established\r\nVia: x\r\n\r\npayload"
+        self.check(lambda: HTTPConnectClient(TARGET, (b"user", b"password")), right)
+
+
+class Socks5ServerTests(SynchronousTestCase):
+    """
+    The local side of SOCKS5.
+    """
+
+    @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(
+        inputs(
+            b"\x05\x02\x00\x02\x01\x09cert=a;b=\x01\x00"
+            b"\x05\x01\x00\x03\x0bexample.org\x01\xbbpayload"
+        )
+    )
+    def test_anything(self, pieces: list[bytes]) -> None:
+        """
+        Any input gives events; nothing follows a refusal.
+        """
+        negotiation = Socks5Negotiation()
+        events = [event for piece in pieces for event in negotiation.receive(piece)]
+        refusals = [event for event in events if isinstance(event, Refuse)]
+        self.assertLessEqual(len(refusals), 1)
+        if refusals:
+            self.assertIs(events[-1], refusals[0])
+
+    @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(st.binary(max_size=40), st.integers(0, 40))
+    def test_cutsMeanNothing(self, data: bytes, cut: int) -> None:
+        """
+        Garbage has the same outcome however it is cut.
+        """
+        whole, cutUp = Socks5Negotiation(), Socks5Negotiation()
+        once = whole.receive(data)
+        twice = [*cutUp.receive(data[:cut]), *cutUp.receive(data[cut:])]
+        self.assertEqual([repr(event) for event in once], [repr(event) for event in twice])
