@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred, fail
+from twisted.internet.error import ConnectingCancelledError
 from twisted.internet.interfaces import (
     IAddress,
     IListeningPort,
@@ -174,11 +175,23 @@ class CodecClientEndpoint:
             codec = self._codecFactory()
         except Exception:
             return fail(Failure())
-        # Each way that this Deferred ends: Ready; failed, called by the
-        # connection exactly once if Ready never comes; the connection below
-        # failing, when there is no connection to call; its cancellation, which
-        # goes the same two ways.
+        # Each way that this Deferred ends: Ready; the connection's failure, told
+        # exactly once if Ready never comes; the failure of the connection below,
+        # when there is no connection to fail; its cancellation, behind which
+        # either of these failures may come, and is ignored.
         result: Deferred[IProtocol] = Deferred(lambda _: cancel())
+
+        def failed(reason: Failure) -> None:
+            if not result.called:
+                result.errback(reason)
+
+        def cancel() -> None:
+            if connection.transport is None:
+                below.cancel()
+            else:
+                result.errback(ConnectingCancelledError(connection.getPeer()))
+                connection.loseConnection()
+
         connection = CodecConnection(
             self._reactor,
             codec,
@@ -186,20 +199,9 @@ class CodecClientEndpoint:
             self._metrics,
             protocolFactory.buildProtocol,
             result.callback,
-            result.errback,
+            failed,
         )
         below = self._endpoint.connect(_OneConnection(protocolFactory, connection, self._timeout))
-
-        def cancel() -> None:
-            if connection.transport is None:
-                below.cancel()
-            else:
-                connection.loseConnection()
-
-        def failed(reason: Failure) -> None:
-            if not result.called:
-                result.errback(reason)
-
         below.addCallbacks(_ignore, failed)
         return result
 

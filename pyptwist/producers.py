@@ -114,4 +114,8 @@ class _PushedPuller:
     def _pull(self) -> None:
         # The producer may pause us, or end, while it produces.
         self._call = self._reactor.callLater(0, self._pull)
-        self._producer.resumeProducing()
+        try:
+            self._producer.resumeProducing()
+        except BaseException:
+            self.pauseProducing()  # or it would fail again each turn, for ever
+            raise

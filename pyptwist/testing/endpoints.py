@@ -8,7 +8,11 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectError, ConnectionRefusedError
+from twisted.internet.error import (
+    ConnectError,
+    ConnectingCancelledError,
+    ConnectionRefusedError,
+)
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
@@ -211,6 +215,26 @@ class EndpointConformance(_Case):
         self.assertEqual(applications.built, [])
         self.assertAtRest()
         self.assertEqual(self.network.connections, [])
+
+    def test_cancelDuringHandshake(self) -> None:
+        """
+        An attempt that is given up after the network connection was made closes
+        it, and fails as cancelled attempts do.
+        """
+        silent = HostPort("127.0.0.1", 444)
+        listening = self.network.serverEndpoint(silent.host, silent.port)
+        self.successResultOf(listening.listen(Applications()))
+        attempt, _ = self.connecting(silent)
+        self.network.pump()
+        outcomes: list[Any] = []
+        attempt.addBoth(outcomes.append)
+        if not outcomes:
+            attempt.cancel()
+            self.assertTrue(outcomes[0].check(ConnectingCancelledError), outcomes[0])
+        else:
+            # There is no handshake to give up.
+            outcomes[0].transport.loseConnection()
+        self.assertAtRest()
 
     def test_abort(self) -> None:
         """

@@ -217,6 +217,8 @@ class MemoryTransport:
     # --- what a protocol calls ----------------------------------------------
 
     def write(self, data: bytes) -> None:
+        if not isinstance(data, bytes):
+            raise TypeError("Twisted's transports take bytes and nothing that is like them")
         if self._lost or self.disconnecting or not data:
             return
         self._buffer += data

@@ -23,8 +23,7 @@ class DummyCodec(CodecBase):
         self.ready()
 
     def _stream(self) -> bool:
-        if self.buffer:
-            self.deliver(self.take(len(self.buffer)))
+        self.deliver(self.take(len(self.buffer)))
         return False
 
 

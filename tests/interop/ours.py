@@ -1,0 +1,111 @@
+"""
+Our side of an interoperation test, in the test's own process, over real TCP.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, DeferredQueue
+from twisted.internet.interfaces import IAddress
+from twisted.internet.protocol import Factory
+from twisted.trial.unittest import TestCase
+
+from pyptwist.addresses import HostPort
+from pyptwist.arguments import Arguments
+from pyptwist.interfaces import Context
+from pyptwist.metrics import Metrics
+from pyptwist.network import DirectNetwork
+from pyptwist.state import StateDirectory
+from pyptwist.transports.obfs4.method import Obfs4
+from tests.processes import freshDirectory
+from tests.streams import Address, Stream, bounded
+
+
+class TransportStream(Stream):
+    """
+    A stream whose transport is a transport connection.
+    """
+
+    def connectionMade(self) -> None:
+        self._tcp = self.transport
+
+
+class Server(Factory):
+    """
+    An obfs4 server in this process; make one with `serve`.
+
+    :ivar address: where it listens.
+    :ivar arguments: what it publishes.
+    :ivar streams: every client that was let in.
+    """
+
+    noisy = False
+
+    def __init__(self) -> None:
+        self.address: Address = ("", 0)
+        self.arguments: dict[str, str] = {}
+        self.streams: list[TransportStream] = []
+        self._accepted: DeferredQueue[Stream] = DeferredQueue()
+
+    def buildProtocol(self, addr: IAddress | None) -> Stream:
+        stream = TransportStream()
+        self.streams.append(stream)
+        self._accepted.put(stream)
+        return stream
+
+    async def accept(self) -> Stream:
+        """
+        The next client that was let in, waiting for it if need be.
+        """
+        return await bounded(self._accepted.get(), Stream.patience, "a client")
+
+
+def context(test: TestCase) -> Context:
+    """
+    Surroundings with a state directory of their own.
+    """
+    network = DirectNetwork(reactor)
+    return Context(reactor, network, StateDirectory(freshDirectory(test)), Metrics())
+
+
+async def serve(test: TestCase, options: Mapping[str, str] | None = None) -> Server:
+    """
+    Start our server on a port that the kernel chooses, until the test's cleanup.
+
+    :param options: as an operator would give them.
+    """
+    server = Server()
+    endpoint = Obfs4().serverEndpoint(
+        context(test), HostPort("127.0.0.1", 0), Arguments(options or {})
+    )
+    port: Any = await endpoint.listen(server)
+    server.address = ("127.0.0.1", port.getHost().port)
+    server.arguments = dict(endpoint.clientArguments.texts())
+
+    async def stop() -> None:
+        await port.stopListening()
+        for stream in server.streams:
+            await stream.drop()
+
+    test.addCleanup(lambda: Deferred.fromCoroutine(stop()))
+    return server
+
+
+def connecting(test: TestCase, address: Address, arguments: Mapping[str, str]) -> Deferred[Stream]:
+    """
+    Begin to connect with our client.
+
+    :param arguments: of the bridge line.
+    :returns: the stream, which the test's cleanup drops.
+    """
+    endpoint = Obfs4().clientEndpoint(context(test), HostPort(*address), Arguments(arguments))
+
+    def connected(stream: Stream) -> Stream:
+        test.addCleanup(lambda: Deferred.fromCoroutine(stream.drop()))
+        return stream
+
+    attempt = cast("Deferred[Stream]", endpoint.connect(Factory.forProtocol(TransportStream)))
+    return attempt.addCallback(connected)

@@ -1,0 +1,45 @@
+"""
+What crosses the wire, as a censor would record it and play it again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+
+from twisted.trial.unittest import TestCase
+
+from tests.destinations import Destination, listen
+from tests.streams import Address, Stream, connect, together
+
+
+class Tap:
+    """
+    Forwards TCP connections, and keeps what they carried.
+
+    :ivar address: where to connect instead of to the target.
+    :ivar toServer: what the client sent, joined over all connections.
+    :ivar toClient: what the server sent.
+    """
+
+    def __init__(self, test: TestCase, target: Address) -> None:
+        self._test = test
+        self._target = target
+        self.toServer = bytearray()
+        self.toClient = bytearray()
+        self._destination: Destination = listen(test, self._serve)
+        self.address = self._destination.address
+
+    async def _serve(self, client: Stream) -> None:
+        server = await connect(self._test, self._target, patience=client.patience)
+        await together(
+            _carry(client, server, self.toServer), _carry(server, client, self.toClient)
+        )
+
+
+async def _carry(source: Stream, sink: Stream, record: bytearray) -> None:
+    # A side that leaves ends the other, and that is all.
+    with contextlib.suppress(EOFError):
+        while data := await source.readSome():
+            record += data
+            await sink.send(data)
+    sink.close()
