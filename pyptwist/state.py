@@ -72,7 +72,7 @@ class StateDirectory:
         """
         path = self.path(name)
         try:
-            directory = self._open()
+            directory = self._open(reading=True)
         except FileNotFoundError:
             return None
         try:
@@ -112,8 +112,10 @@ class StateDirectory:
     # Everything goes through a descriptor of the directory, so that what was
     # checked is what is used, even if somebody renames directories meanwhile.
 
-    def _open(self) -> int:
+    def _open(self, reading: bool = False) -> int:
         """
+        :param reading: root may look at the directories of others, as an operator
+            does who wants the bridge line of tor's user.
         :returns: a descriptor of the directory, which is ours.
         :raises FileNotFoundError: if there is none.
         """
@@ -131,7 +133,7 @@ class StateDirectory:
                 "read and write it, or name another one"
             ) from error
         owner = os.fstat(directory).st_uid
-        if owner != os.geteuid():
+        if owner != os.geteuid() and not (reading and os.geteuid() == 0):
             os.close(directory)
             raise ConfigurationError(
                 f"the state directory {self._path} belongs to user {owner}, but this process "

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -176,6 +177,26 @@ class TestRefused(StateCase):
         os.chmod(self.base, 0o500)
         self.addCleanup(os.chmod, self.base, 0o700)
         self.assertRefused("cannot make")
+
+    def test_rootLooks(self) -> None:
+        """
+        root reads the files of tor's user, but writes none among them.
+        """
+        self.state.write("file", b"data")
+        real = os.fstat
+
+        class Another:
+            def __init__(self, descriptor: int) -> None:
+                self._real = real(descriptor)
+                self.st_uid = self._real.st_uid + 1000
+
+            def __getattr__(self, name: str) -> Any:
+                return getattr(self._real, name)
+
+        self.patch(os, "fstat", Another)
+        self.patch(os, "geteuid", lambda: 0)
+        self.assertEqual(self.state.read("file"), b"data")
+        self.assertRaises(ConfigurationError, self.state.write, "file", b"other")
 
     def test_somebodyElses(self) -> None:
         """
