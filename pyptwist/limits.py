@@ -35,6 +35,10 @@ CONNECT: Final = 30.0
 #: is aborted.
 CLOSE_LINGER: Final = 30.0
 
+#: Seconds of silence after which the kernel asks whether a peer is there still,
+#: and between its questions: Go's default, so that of other implementations.
+KEEPALIVE: Final = 15
+
 #: Hosts whose spelling is remembered once it was parsed: tor dials the same
 #: bridges again and again.
 KNOWN_HOSTS: Final = 256

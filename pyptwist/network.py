@@ -57,7 +57,7 @@ class DirectNetwork:
         self._bindV6 = bindV6
 
     def clientEndpoint(self, host: str, port: int) -> IStreamClientEndpoint:
-        return _PromptClientEndpoint(self._tcpEndpoint(host, port))
+        return _TunedClientEndpoint(self._tcpEndpoint(host, port))
 
     def _tcpEndpoint(self, host: str, port: int) -> IStreamClientEndpoint:
         version = _ipVersion(host)
@@ -86,7 +86,7 @@ class DirectNetwork:
         if version is None:
             raise ConfigurationError("the address to listen on must be an IP address")
         kind = TCP4ServerEndpoint if version == 4 else TCP6ServerEndpoint
-        return _PromptServerEndpoint(
+        return _TunedServerEndpoint(
             kind(self._reactor, port, backlog=limits.LISTEN_BACKLOG, interface=host)
         )
 
@@ -180,10 +180,9 @@ def _blameProxy(reason: Failure) -> Failure:
 
 
 @implementer(IStreamClientEndpoint)
-class _PromptClientEndpoint:
+class _TunedClientEndpoint:
     """
-    Turns Nagle's algorithm off: the codec decides what a segment holds, and the
-    reference implementations' packets leave at once, too.
+    Sets the options of a socket that was connected.
     """
 
     def __init__(self, endpoint: IStreamClientEndpoint) -> None:
@@ -191,22 +190,13 @@ class _PromptClientEndpoint:
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
         connecting: Deferred[IProtocol] = self._endpoint.connect(protocolFactory)
-        return connecting.addCallback(_withoutDelay)
-
-
-def _withoutDelay(protocol: IProtocol) -> IProtocol:
-    # The transport is gone if the protocol ended in its connectionMade.
-    transport: Any = getattr(protocol, "transport", None)
-    setTcpNoDelay = getattr(transport, "setTcpNoDelay", None)
-    if setTcpNoDelay is not None:
-        setTcpNoDelay(True)
-    return protocol
+        return connecting.addCallback(_tunedProtocol)
 
 
 @implementer(IStreamServerEndpoint)
-class _PromptServerEndpoint:
+class _TunedServerEndpoint:
     """
-    The same for a listener: accepted sockets inherit the option.
+    Sets the options of a listener: accepted sockets inherit them.
     """
 
     def __init__(self, endpoint: IStreamServerEndpoint) -> None:
@@ -214,14 +204,35 @@ class _PromptServerEndpoint:
 
     def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
         listening: Deferred[IListeningPort] = self._endpoint.listen(protocolFactory)
-        return listening.addCallback(_acceptWithoutDelay)
+        return listening.addCallback(_tunedPort)
 
 
-def _acceptWithoutDelay(port: Any) -> Any:
-    listener: socket.socket | None = getattr(port, "socket", None)
-    if listener is not None:
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+def _tunedProtocol(protocol: IProtocol) -> IProtocol:
+    # The transport is gone if the protocol ended in its connectionMade.
+    getHandle = getattr(getattr(protocol, "transport", None), "getHandle", None)
+    if getHandle is not None:
+        _tune(getHandle())
+    return protocol
+
+
+def _tunedPort(port: Any) -> Any:
+    if (listener := getattr(port, "socket", None)) is not None:
+        _tune(listener)
     return port
+
+
+def _tune(connection: socket.socket) -> None:
+    """
+    No Nagle: the codec decides what a segment holds.  Keepalive: a peer that
+    vanished must not be kept for ever.  Both, and the times, are what Go sets by
+    itself, hence what the reference implementations' packets look like.
+    """
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name in ("TCP_KEEPIDLE", "TCP_KEEPINTVL"):
+        # Not every system knows them.
+        if (option := getattr(socket, name, None)) is not None:
+            connection.setsockopt(socket.IPPROTO_TCP, option, limits.KEEPALIVE)
 
 
 @lru_cache(limits.KNOWN_HOSTS)

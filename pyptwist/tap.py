@@ -127,6 +127,7 @@ def _makeService(
     reactor = _reactor()
     configuration = parseEnvironment(environ)
     inherited = inheritance.claim()
+    inheritance.raiseDescriptorLimit()
     if configuration.exitOnStdinClose and not inherited.hasInput:
         raise EnvironmentRefused("the end of standard input means to end, and there is none")
     observer = _observer(options, configuration.stateLocation, reporter, reactor)

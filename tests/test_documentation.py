@@ -133,8 +133,9 @@ class TorrcTests(TestCase):
         for text in texts:
             directory = freshDirectory(self)
             directory.mkdir(mode=0o700)
-            (directory / "torrc").write_text(f"DataDirectory {directory}\nContactInfo nobody\n{text}\n")
-            command = [tor, "--verify-config", "-f", str(directory / "torrc")]
+            torrc = directory / "torrc"
+            torrc.write_text(f"DataDirectory {directory}\nContactInfo nobody\n{text}\n")
+            command = [tor, "--verify-config", "-f", str(torrc)]
             child = spawn(self, Child("tor"), command, baseEnvironment())
             await child.whenLine("Configuration was valid")
             warnings = [line for line in child.lines if "[warn]" in line]

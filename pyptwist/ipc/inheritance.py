@@ -77,6 +77,19 @@ def claimForTwistd(arguments: Sequence[str]) -> None:
         claim()
 
 
+def raiseDescriptorLimit() -> None:
+    """
+    Allow as many open descriptors as the system lets us: each connection takes
+    two, and the usual 1024 are a limit for programs that use select().
+    """
+    import resource
+
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # Some systems do not take their own limit.
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 def _takeOutput() -> int:
     # Imported here, since only programs need it, and some systems have none.
     import fcntl

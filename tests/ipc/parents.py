@@ -16,12 +16,13 @@ class Parent:
     Reads what a reporter writes.
 
     :ivar reporter: writes into our pipe.
+    :ivar writing: that end of the pipe.
     """
 
     def __init__(self, test: SynchronousTestCase) -> None:
-        self._reading, self._writing = os.pipe()
+        self._reading, self.writing = os.pipe()
         os.set_blocking(self._reading, False)
-        self.reporter = Reporter(self._writing)
+        self.reporter = Reporter(self.writing)
         test.addCleanup(self.leave)
         test.addCleanup(self._closeWriting)
 
@@ -43,13 +44,13 @@ class Parent:
 
         :returns: how many bytes went in.
         """
-        os.set_blocking(self._writing, False)
+        os.set_blocking(self.writing, False)
         count = 0
         try:
             while True:
-                count += os.write(self._writing, b"x" * 4096)
+                count += os.write(self.writing, b"x" * 4096)
         except BlockingIOError:
-            os.set_blocking(self._writing, True)
+            os.set_blocking(self.writing, True)
         return count
 
     def drain(self) -> bytes:
@@ -73,8 +74,7 @@ class Parent:
             self._reading = -1
 
     def _closeWriting(self) -> None:
-        try:
-            os.close(self._writing)
-        except OSError:
-            # The reporter closes it when it learns that we left.
-            pass
+        # The reporter closes it when it learns that we left, and then the number
+        # may be another file's.
+        if self.reporter._descriptor is not None:
+            os.close(self.writing)

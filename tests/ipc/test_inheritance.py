@@ -5,11 +5,13 @@ tested is what becomes of a process's descriptors.
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from pyptwist.ipc.inheritance import raiseDescriptorLimit
 from tests.processes import baseEnvironment
 
 _CLAIM = """
@@ -70,7 +72,9 @@ class ClaimTests(SynchronousTestCase):
         C{sys.stdout}, even what cannot be flushed.
         """
         for other in ("open(os.devnull, 'w')", "None", "object()"):
-            out, err = self.run_(f"print('early')\nsys.stdout = {other}\nclaim()\nsys.stdout = None\n")
+            out, err = self.run_(
+                f"print('early')\nsys.stdout = {other}\nclaim()\nsys.stdout = None\n"
+            )
             self.assertEqual((out, err), ("", "early\n"))
 
     def test_once(self) -> None:
@@ -162,3 +166,19 @@ class ClaimTests(SynchronousTestCase):
             "os.write(claim().output, repr(names).encode())\n"
         )
         self.assertEqual(out, "[]")
+
+
+class DescriptorTests(SynchronousTestCase):
+    """
+    ``raiseDescriptorLimit``
+    """
+
+    def test_raised(self) -> None:
+        """
+        The soft limit becomes the hard one.
+        """
+        before = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, before)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(500, before[1]), before[1]))
+        raiseDescriptorLimit()
+        self.assertEqual(resource.getrlimit(resource.RLIMIT_NOFILE), (before[1], before[1]))

@@ -91,7 +91,7 @@ class ReporterTests(SynchronousTestCase):
             with self.subTest(blocking=blocking):
                 parent = Parent(self)
                 filled = parent.fill()
-                os.set_blocking(parent._writing, blocking)
+                os.set_blocking(parent.writing, blocking)
                 writing = threading.Thread(target=parent.reporter.write, args=("VERSION 1",))
                 writing.start()
                 data = b""

@@ -7,16 +7,10 @@ The names here are kept in a cache beside it: let them stay.
 
 from __future__ import annotations
 
-import sys
-
 from twisted.application.service import ServiceMaker
 
-from pyptwist.ipc.inheritance import claimForTwistd
 from pyptwist.parsers import ClientParser, ServerParser
 from pyptwist.registry import TransportPlugin
-
-# Plugins that are imported after this one may print.
-claimForTwistd(sys.argv)
 
 service = ServiceMaker(
     "pyptwist", "pyptwist.tap", "A pluggable transport process, to be started by tor.", "pt"
