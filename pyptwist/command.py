@@ -135,7 +135,7 @@ def serve(options: Options) -> None:
 
     service = tap.makeService(options)
     globalLogBeginner.beginLoggingTo([service.observer])
-    service.startService()  # type: ignore[no-untyped-call]
+    service.startService()
     anyReactor: Any = reactor
     anyReactor.addSystemEventTrigger("before", "shutdown", service.stopService)
     anyReactor.run()

@@ -100,6 +100,13 @@ SHUTDOWN: Final = 0.5
 #: plugin asks a network for something first.
 LISTEN: Final = 10.0
 
+#: Seconds for a child that we start to report its methods: a slow machine's
+#: start-up, and more.
+CHILD_START: Final = 20.0
+
+#: Seconds for a child to end when it is told to, before it is killed.
+CHILD_END: Final = 5.0
+
 #: Log messages that may go to the parent in one burst, and seconds after which
 #: one more may: tor writes each to a log that an operator reads.
 LOG_BURST: Final = 20

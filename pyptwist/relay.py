@@ -51,6 +51,26 @@ class RelayEnd(Protocol):
                 _close(end)
 
 
+class RelayingFactory(Factory):
+    """
+    Knows its relays' first ends, so that the program can stop.
+
+    :ivar connections: those that are open.
+    """
+
+    noisy = False
+
+    def __init__(self) -> None:
+        self.connections: set[RelayEnd] = set()
+
+    def closeAll(self) -> None:
+        """
+        Close every connection, flushing what is under way.
+        """
+        for connection in list(self.connections):
+            connection.abandon()
+
+
 class RelayFactory(Factory):
     """
     Builds plain ends, for whoever dials the second one.

@@ -55,7 +55,7 @@ class Options(usage.Options):
     ]
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         if inheritance.isLaunched():
             inheritance.claim()
 
@@ -65,7 +65,7 @@ class Options(usage.Options):
             options.  A parent is told of it, too: it would try again for ever.
         """
         try:
-            super().parseOptions(options)  # type: ignore[no-untyped-call]
+            super().parseOptions(options)
         except usage.UsageError as error:
             if inheritance.isLaunched():
                 _reporter().write(EnvironmentRefused(f"the command line: {error}").line)
@@ -91,7 +91,7 @@ class ChildService(MultiService):
     """
 
     def __init__(self, observer: ILogObserver) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.observer = observer
 
     def setServiceParent(self, parent: Any) -> None:
@@ -100,7 +100,7 @@ class ChildService(MultiService):
         """
         if isinstance(parent, Componentized):
             parent.setComponent(ILogObserver, self.observer)
-        super().setServiceParent(parent)  # type: ignore[no-untyped-call]
+        super().setServiceParent(parent)
 
 
 def makeService(options: Mapping[str, Any]) -> ChildService:

@@ -15,11 +15,8 @@ from twisted.internet.error import ProcessExitedAlready
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
+from pyptwist import limits
 from pyptwist.errors import ManagedProcessError
-
-#: Seconds for a child to report its methods, and for one to end when told to.
-_PATIENCE = 20.0
-_GRACE = 5.0
 
 
 class Child(ProcessProtocol):
@@ -60,7 +57,7 @@ class Child(ProcessProtocol):
         environment = inherited | {f"TOR_PT_{key}": value for key, value in said.items()}
         command = [sys.executable, "-m", "pyptwist"]
         self._reactor.spawnProcess(self, command[0], command, environment)
-        return self.ready.addTimeout(_PATIENCE, self._reactor)
+        return self.ready.addTimeout(limits.CHILD_START, self._reactor)
 
     def stop(self) -> Deferred[None]:
         """
@@ -72,7 +69,7 @@ class Child(ProcessProtocol):
         if transport is None or self.ended.called:
             return self.ended
         transport.closeStdin()
-        killing = self._reactor.callLater(_GRACE, self._kill)
+        killing = self._reactor.callLater(limits.CHILD_END, self._kill)
 
         def gone(result: None) -> None:
             if killing.active():

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IStreamClientEndpoint
-from twisted.internet.protocol import Factory, connectionDone
+from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -22,7 +22,7 @@ from pyptwist.addresses import HostPort
 from pyptwist.endpoints import wrapClient
 from pyptwist.errors import causeOfFailure
 from pyptwist.extorport import ExtORPortClient, readCookie
-from pyptwist.relay import RelayEnd, RelayFactory, join
+from pyptwist.relay import RelayEnd, RelayFactory, RelayingFactory, join
 
 if TYPE_CHECKING:
     from pyptwist.codec import CodecFactory
@@ -73,31 +73,22 @@ def extendedORPortBackend(
     return backend
 
 
-class ForwardFactory(Factory):
+class ForwardFactory(RelayingFactory):
     """
     The application factory for a server transport's endpoint.
     """
-
-    noisy = False
 
     def __init__(self, backend: Backend, methodName: str) -> None:
         """
         :param backend: how to reach the destination.
         :param methodName: for the log.
         """
+        super().__init__()
         self.backend = backend
         self.methodName = methodName
-        self.connections: set[ForwardProtocol] = set()
 
     def buildProtocol(self, addr: IAddress | None) -> ForwardProtocol:
         return ForwardProtocol(self)
-
-    def closeAll(self) -> None:
-        """
-        Close every connection, flushing what is under way.
-        """
-        for connection in list(self.connections):
-            connection.abandon()
 
 
 class ForwardProtocol(RelayEnd):

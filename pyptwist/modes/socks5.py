@@ -12,44 +12,35 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IDelayedCall
-from twisted.internet.protocol import Factory, connectionDone
+from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from pyptwist import limits
 from pyptwist.errors import Cause, causeOfFailure
 from pyptwist.proxies.socks5server import Refuse, Reply, Request, Socks5Negotiation
-from pyptwist.relay import RelayEnd, RelayFactory, join
+from pyptwist.relay import RelayEnd, RelayFactory, RelayingFactory, join
 
 if TYPE_CHECKING:
     from pyptwist.interfaces import Context
 
 
-class Socks5Factory(Factory):
+class Socks5Factory(RelayingFactory):
     """
     For the listener that applications connect to.
     """
-
-    noisy = False
 
     def __init__(self, transport: Any, context: Context) -> None:
         """
         :param transport: the ``IClientTransport`` that carries the connections.
         :param context: its surroundings.
         """
+        super().__init__()
         self.method = transport
         self.context = context
-        self.connections: set[Socks5Protocol] = set()
 
     def buildProtocol(self, addr: IAddress | None) -> Socks5Protocol:
         return Socks5Protocol(self)
-
-    def closeAll(self) -> None:
-        """
-        Close every connection, flushing what is under way.
-        """
-        for connection in list(self.connections):
-            connection.abandon()
 
 
 class Socks5Protocol(RelayEnd):
