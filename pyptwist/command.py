@@ -12,7 +12,6 @@ from typing import Any
 from twisted.python import usage
 from twisted.python.reflect import namedAny
 
-import pyptwist
 from pyptwist import bridgefile, tap
 from pyptwist.errors import ConfigurationError
 from pyptwist.state import StateDirectory
@@ -82,7 +81,7 @@ class Options(tap.Options):
     C{pyptwist}.
     """
 
-    synopsis = "[options] [command]"
+    synopsis = "Usage: pyptwist [options]"
     subCommands = [
         ["bridge-line", None, BridgeLineOptions, "Print the bridge line of a server."],
         [
@@ -92,13 +91,6 @@ class Options(tap.Options):
             "Move data through a client and a server on this machine.",
         ],
     ]
-
-    def opt_version(self) -> None:
-        """
-        Display the version and exit.
-        """
-        print(f"pyptwist {pyptwist.__version__}")
-        sys.exit(0)
 
     def postOptions(self) -> None:
         if self.subCommand is None:
@@ -135,7 +127,7 @@ def serve(options: Options) -> None:
 
     service = tap.makeService(options)
     globalLogBeginner.beginLoggingTo([service.observer])
-    service.startService()
+    service.startService()  # type: ignore[no-untyped-call]
     anyReactor: Any = reactor
     anyReactor.addSystemEventTrigger("before", "shutdown", service.stopService)
     anyReactor.run()

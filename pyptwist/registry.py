@@ -9,7 +9,6 @@ method's code only when it is used.
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterable
 from functools import cache
@@ -22,14 +21,12 @@ from zope.interface import directlyProvides
 
 from pyptwist.errors import ConfigurationError, PTError
 from pyptwist.interfaces import IClientTransport, IServerTransport, ITransportMethod
+from pyptwist.ipc.quoting import isMethodName
 
 if TYPE_CHECKING:
     from pyptwist.addresses import HostPort
     from pyptwist.arguments import Arguments
     from pyptwist.interfaces import Context, IServerTransportEndpoint
-
-# pt-spec.txt, section 3.2: the characters of a C identifier.
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
 class RegistryError(PTError):
@@ -126,33 +123,45 @@ def clientTransport(name: str) -> Any:
     """
     :returns: the client side of one method.
     :raises ConfigurationError: if it is not installed; the text names those that are.
+    :raises RegistryError: if two plugins claim this name.
     """
-    return _named(name, clientTransports())
+    return methodNamed(name, getPlugins(IClientTransport))
 
 
 def serverTransport(name: str) -> Any:
     """
     :returns: the server side of one method.
     :raises ConfigurationError: if it is not installed; the text names those that are.
+    :raises RegistryError: if two plugins claim this name.
     """
-    return _named(name, serverTransports())
+    return methodNamed(name, getPlugins(IServerTransport))
 
 
-def _named(name: str, methods: dict[str, Any]) -> Any:
-    try:
-        return methods[name]
-    except KeyError:
+def methodNamed(name: str, plugins: Iterable[Any]) -> Any:
+    """
+    Find one method.  Plugins that quarrel about another name do not matter.
+
+    :param plugins: all those of one role.
+    :raises ConfigurationError: if none has the name; the text names those that are.
+    :raises RegistryError: if two have it.
+    """
+    # A plugin without a name is somebody's mistake, and nobody else's trouble.
+    everything = [(getattr(plugin, "name", None), plugin) for plugin in plugins]
+    found = _byName(plugin for known, plugin in everything if known == name)
+    if not found:
+        installed = sorted({known for known, _ in everything if isinstance(known, str)})
         raise ConfigurationError(
             f"there is no transport method {name!r} for this role;"
-            f" installed: {', '.join(sorted(methods))}"
-        ) from None
+            f" installed: {', '.join(installed) or 'none'}"
+        )
+    return found[name]
 
 
 def _byName(plugins: Iterable[Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for plugin in plugins:
         name = ITransportMethod(plugin).name
-        if not _NAME.match(name):
+        if not isMethodName(name):
             raise RegistryError(f"{_module(plugin)} gives a method an impossible name: {name!r}")
         # One plugin module may be found twice, through two entries of a path.
         other = found.setdefault(name, plugin)

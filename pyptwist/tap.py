@@ -19,7 +19,7 @@ from twisted.logger import ILogObserver, LogPublisher
 from twisted.python import usage
 from twisted.python.components import Componentized
 
-from pyptwist import safelog
+from pyptwist import __version__, safelog
 from pyptwist.errors import ConfigurationError
 from pyptwist.interfaces import Context
 from pyptwist.ipc import inheritance
@@ -55,9 +55,16 @@ class Options(usage.Options):
     ]
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         if inheritance.isLaunched():
             inheritance.claim()
+
+    def opt_version(self) -> None:
+        """
+        Display the version and exit.
+        """
+        print(f"pyptwist {__version__}")
+        sys.exit(0)
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
         """
@@ -65,7 +72,7 @@ class Options(usage.Options):
             options.  A parent is told of it, too: it would try again for ever.
         """
         try:
-            super().parseOptions(options)
+            super().parseOptions(options)  # type: ignore[no-untyped-call]
         except usage.UsageError as error:
             if inheritance.isLaunched():
                 _reporter().write(EnvironmentRefused(f"the command line: {error}").line)
@@ -91,7 +98,7 @@ class ChildService(MultiService):
     """
 
     def __init__(self, observer: ILogObserver) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.observer = observer
 
     def setServiceParent(self, parent: Any) -> None:
@@ -100,7 +107,7 @@ class ChildService(MultiService):
         """
         if isinstance(parent, Componentized):
             parent.setComponent(ILogObserver, self.observer)
-        super().setServiceParent(parent)
+        super().setServiceParent(parent)  # type: ignore[no-untyped-call]
 
 
 def makeService(options: Mapping[str, Any]) -> ChildService:

@@ -102,7 +102,7 @@ class ParserCase(SynchronousTestCase):
         self.assertEqual(self.reactor.tcpClients + self.reactor.tcpServers, [])
         return str(error)
 
-    def dialled(self, text: str) -> tuple[str, int, tuple[str, int] | None]:
+    def dialled(self, text: str) -> tuple[object, ...]:
         """
         :returns: where a client connects to, and from.
         """
@@ -499,9 +499,8 @@ class LoopbackTests(TestCase):
         """
         Through somebody else's proxy; the name is left to it.
         """
-        proxy: Any = reactor.listenTCP(  # type: ignore[attr-defined]
-            0, SOCKSv4Factory(None), interface="127.0.0.1"
-        )
+        factory: Any = SOCKSv4Factory(None)
+        proxy: Any = reactor.listenTCP(0, factory, interface="127.0.0.1")
         self.addCleanup(proxy.stopListening)
         port, server, _ = await self.listen("pt:dummy:0:interface=127.0.0.1")
         where = rf"proxy=socks4a\://127.0.0.1\:{proxy.getHost().port}"

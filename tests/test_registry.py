@@ -223,6 +223,15 @@ class DiscoveryTests(SynchronousTestCase):
             self.assertIn("twisted.plugins.somebodys", str(error))
             self.assertIn("twisted.plugins.copied", str(error))
 
+    def test_othersQuarrel(self) -> None:
+        """
+        Whoever asks for one method is not told of a quarrel about another.
+        """
+        more = PLUGIN.replace('"both"', '"mine"')
+        installPlugins(self, {"somebodys": PLUGIN}, {"copied": more})
+        self.assertEqual(clientTransport("mine").name, "mine")
+        self.assertRaises(RegistryError, clientTransport, "reach")
+
     def test_sameFileTwice(self) -> None:
         """
         One module in two entries of the path is one plugin, as when a package

@@ -66,7 +66,7 @@ class Child(Service):
         """
         Begin the conversation, once the reactor runs.
         """
-        super().startService()
+        super().startService()  # type: ignore[no-untyped-call]
         self._reactor.callWhenRunning(self._begin)
 
     def stopService(self) -> Deferred[None]:
@@ -75,7 +75,7 @@ class Child(Service):
 
         :returns: fires when all are closed, or L{limits.SHUTDOWN} is over.
         """
-        super().stopService()
+        super().stopService()  # type: ignore[no-untyped-call]
         self._lifeline.stop()
         if self._launching is not None:
             self._launching.cancel()

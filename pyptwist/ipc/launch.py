@@ -18,7 +18,7 @@ from pyptwist.errors import ConfigurationError
 from pyptwist.interfaces import Context, IClientTransport, IServerTransport
 from pyptwist.ipc import lines
 from pyptwist.network import DirectNetwork, ProxiedNetwork
-from pyptwist.registry import clientTransports
+from pyptwist.registry import methodNamed
 
 if TYPE_CHECKING:
     from pyptwist.ipc.configuration import Configuration
@@ -105,7 +105,7 @@ class ClientSide:
     async def launch(self, name: str) -> Launched:
         from pyptwist.modes.socks5 import Socks5Factory
 
-        method = _named(name, self._methods)
+        method = methodNamed(name, self._methods)
         # Endpoints are made for each connection: see now whether they can be.
         loadClient = getattr(method, "loadClient", None)
         if loadClient is not None:
@@ -146,7 +146,7 @@ class ServerSide:
     async def launch(self, name: str) -> Launched:
         from pyptwist.modes.forward import ForwardFactory
 
-        method = _named(name, self._methods)
+        method = methodNamed(name, self._methods)
         options = self._configuration.options.get(name, Arguments())
         endpoint = method.serverEndpoint(self._context, self._configuration.binds[name], options)
         factory = ForwardFactory(self._backend(name), name)
@@ -198,11 +198,3 @@ def outside(reactor: Any, configuration: Configuration) -> Any:
     if configuration.upstreamProxy is None:
         return direct
     return ProxiedNetwork(reactor, direct, configuration.upstreamProxy)
-
-
-def _named(name: str, methods: Iterable[Any]) -> Any:
-    # Two plugins that quarrel about one name are no reason to refuse another.
-    candidates = [method for method in methods if getattr(method, "name", None) == name]
-    if not candidates:
-        raise ConfigurationError("no such transport method is installed for this role")
-    return clientTransports(candidates)[name]

@@ -13,8 +13,22 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
+from pyptwist import limits
 from pyptwist.demo.children import Child
 from pyptwist.errors import ManagedProcessError
+
+
+class Reactor(MemoryReactorClock):
+    """
+    Notes which processes are started.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.spawned: list[tuple[Any, ...]] = []
+
+    def spawnProcess(self, *arguments: Any) -> None:
+        self.spawned.append(arguments)
 
 
 class Process:
@@ -41,9 +55,7 @@ class ChildTests(SynchronousTestCase):
     """
 
     def setUp(self) -> None:
-        self.reactor: Any = MemoryReactorClock()
-        self.spawned: list[tuple[Any, ...]] = []
-        setattr(self.reactor, "spawnProcess", lambda *arguments: self.spawned.append(arguments))
+        self.reactor = Reactor()
         self.patch(os, "environ", {"PATH": "/bin", "TOR_PT_PROXY": "x"})
         self.child = Child(self.reactor, "dummy")
         self.ready = self.child.launch("/state", {"CLIENT_TRANSPORTS": "dummy"})
@@ -58,7 +70,7 @@ class ChildTests(SynchronousTestCase):
         """
         It is our own program, and its variables are ours alone.
         """
-        [(protocol, program, arguments, environment)] = self.spawned
+        [(protocol, program, arguments, environment)] = self.reactor.spawned
         self.assertIs(protocol, self.child)
         self.assertEqual(program, sys.executable)
         self.assertEqual(arguments, [sys.executable, "-m", "pyptwist"])
@@ -109,7 +121,7 @@ class ChildTests(SynchronousTestCase):
         """
         One that says nothing is not waited for for ever.
         """
-        self.reactor.advance(20)
+        self.reactor.advance(limits.CHILD_START)
         self.failureResultOf(self.ready)
 
     def test_stopped(self) -> None:
@@ -131,7 +143,7 @@ class ChildTests(SynchronousTestCase):
         """
         self.child.outReceived(b"CMETHODS DONE\n")
         stopping = self.child.stop()
-        self.reactor.advance(5)
+        self.reactor.advance(limits.CHILD_END)
         self.assertEqual(self.process.calls, ["closeStdin", "KILL"])
         self.end()
         self.successResultOf(stopping)

@@ -19,6 +19,7 @@ class Tap:
     :ivar address: where to connect instead of to the target.
     :ivar toServer: what the client sent, joined over all connections.
     :ivar toClient: what the server sent.
+    :ivar streams: every connection from a client, in order.
     """
 
     def __init__(self, test: TestCase, target: Address) -> None:
@@ -26,8 +27,9 @@ class Tap:
         self._target = target
         self.toServer = bytearray()
         self.toClient = bytearray()
-        self._destination: Destination = listen(test, self._serve)
-        self.address = self._destination.address
+        destination: Destination = listen(test, self._serve)
+        self.address = destination.address
+        self.streams = destination.streams
 
     async def _serve(self, client: Stream) -> None:
         server = await connect(self._test, self._target, patience=client.patience)

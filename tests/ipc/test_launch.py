@@ -130,7 +130,8 @@ class ClientSideTests(SideCase):
         self.assertIsInstance(error, ConfigurationError)
         self.assertEqual(
             self.side().errorLine("goodbye", str(error)),
-            "CMETHOD-ERROR goodbye no such transport method is installed for this role",
+            "CMETHOD-ERROR goodbye there is no transport method 'goodbye' for this role;"
+            " installed: hello",
         )
 
     def test_unimportable(self) -> None:

@@ -1,0 +1,316 @@
+"""
+Our child where it may not connect as it likes: behind real proxies, and with a
+local address to connect from.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from twisted.trial.unittest import TestCase
+
+from tests.children import Ended
+from tests.destinations import echo, listen
+from tests.integration.inspection import sockets
+from tests.integration.upstreamproxies import (
+    SOURCE,
+    Credentials,
+    Proxy,
+    danted,
+    microsocks,
+    tinyproxy,
+)
+from tests.integration.variables import clientVariables
+from tests.interop.tap import Tap
+from tests.processes import (
+    Method,
+    PTChild,
+    freshDirectory,
+    launch,
+    launchClient,
+    launchServer,
+    pyptwistCommand,
+)
+from tests.socksclient import SocksRefused, socksConnect
+from tests.streams import Address, Stream, payload, sha256, together
+
+if TYPE_CHECKING:
+    _Base = TestCase
+else:
+    _Base = object
+
+_CREDENTIALS = ("us", "correct")
+_WRONG = ("us", "incorrect")
+
+_MIB = 1 << 20
+
+
+class UpstreamCase(_Base):
+    """
+    A bridge that notes who connects to it.
+    """
+
+    timeout = 60
+
+    async def startBridge(self) -> None:
+        server = await launchServer(self, pyptwistCommand(), listen(self, echo).address)
+        self.bridge = server.method("obfs4")
+        self.tap = Tap(self, self.bridge.address)
+
+    async def startClient(self, **more: str) -> None:
+        """
+        :param more: variables without C{TOR_PT_}.
+        """
+        environment = {f"TOR_PT_{key}": text for key, text in more.items()}
+        self.client = await launchClient(self, pyptwistCommand(), environment=environment)
+
+    async def connect(self, target: Address | None = None) -> Stream:
+        """
+        :param target: instead of the bridge.
+        """
+        method = self.client.method("obfs4")
+        arguments = self.bridge.arguments
+        return await socksConnect(self, method.address, target or self.tap.address, arguments)
+
+    async def assertCarries(self, stream: Stream) -> None:
+        data = payload(_MIB)
+        _, digest = await together(stream.send(data), stream.digest(len(data)))
+        self.assertEqual(digest, sha256(data))
+
+    async def assertFails(self, code: int, log: str, target: Address | None = None) -> None:
+        """
+        :param code: the SOCKS reply.
+        :param log: what the parent is told.
+        """
+        with self.assertRaises(SocksRefused) as refused:
+            await self.connect(target)
+        self.assertEqual(refused.exception.code, code)
+        line = await self.client.whenLine(f'^LOG SEVERITY=warning MESSAGE="obfs4: {log}"$')
+        self.assertNotIn("127.0.0", line.string)
+
+    @property
+    def guests(self) -> list[str]:
+        """
+        From where each connection to the bridge came.
+        """
+        return [stream.transport.getPeer().host for stream in self.tap.streams]
+
+    @property
+    def dialled(self) -> list[tuple[str, Address]]:
+        """
+        All that the client has sockets to, but for applications.
+        """
+        method: Method = self.client.method("obfs4")
+        found = [socket for socket in sockets(self.client.pid) if socket.local != method.address]
+        return [(socket.local[0], socket.remote) for socket in found]
+
+
+class ProxyTests(UpstreamCase):
+    """
+    What must hold with each kind of proxy.
+    """
+
+    credentials: Credentials | None = None
+
+    #: Our words for the proxy's, when it cannot reach the bridge.
+    refusal = ""
+
+    async def proxy(self) -> Proxy:
+        raise AssertionError("for subclasses")
+
+    async def start(self, credentials: Credentials | None) -> Proxy:
+        """
+        :param credentials: the client's.
+        """
+        proxy = await self.proxy()
+        await self.startBridge()
+        await self.startClient(PROXY=proxy.url(credentials))
+        self.assertIn("PROXY DONE", self.client.lines)
+        return proxy
+
+    async def test_carries(self) -> None:
+        """
+        All connections come from the proxy, and the client has no socket to
+        anywhere else.
+        """
+        proxy = await self.start(self.credentials)
+        for stream in await together(self.connect(), self.connect()):
+            await self.assertCarries(stream)
+        self.assertEqual(self.dialled, [("127.0.0.1", proxy.address)] * 2)
+        self.assertEqual(self.guests, [SOURCE] * 2)
+
+    async def test_failsClosed(self) -> None:
+        """
+        A proxy that cannot reach the bridge, and one that goes away, are causes
+        of their own; there is no way around it.
+        """
+        proxy = await self.start(self.credentials)
+        stopped = listen(self)
+        await stopped.stop()
+        reason = f"no connection: upstream-proxy: {self.refusal}"
+        await self.assertFails(1, reason, stopped.address)
+        stream = await self.connect()
+        await proxy.stop()
+        await stream.lost()
+        await self.assertFails(
+            1, "no connection: upstream-proxy: the upstream proxy failed: refused"
+        )
+        self.assertEqual((self.dialled, self.guests), ([], [SOURCE]))
+
+
+class PasswordTests(ProxyTests):
+    """
+    What must hold with those that ask who we are.
+    """
+
+    credentials = _CREDENTIALS
+
+    #: Our words for the proxy's, when it does not believe us.
+    disbelief = ""
+
+    async def test_wrongPassword(self) -> None:
+        """
+        With a wrong password, or without any, nothing reaches the bridge; and
+        nobody is told the password.
+        """
+        proxy = await self.start(_WRONG)
+        reason = f"no connection: upstream-proxy: {self.disbelief}"
+        await self.assertFails(1, reason)
+        self.assertNotIn(_WRONG[1], "".join(self.client.lines) + self.client.errors.decode())
+        await self.startClient(PROXY=proxy.url())
+        with self.assertRaises(SocksRefused):
+            await self.connect()
+        self.assertEqual((self.dialled, self.guests), ([], []))
+
+
+class MicrosocksTests(ProxyTests, TestCase):
+    """
+    SOCKS5.
+    """
+
+    refusal = "the SOCKS5 proxy replied: connection refused"
+
+    async def proxy(self) -> Proxy:
+        return await microsocks(self, self.credentials)
+
+    async def test_name(self) -> None:
+        """
+        A name is for the proxy to resolve.
+        """
+        proxy = await self.start(self.credentials)
+        host, port = "localhost", self.tap.address[1]
+        await self.assertCarries(await self.connect((host, port)))
+        self.assertIn(f"localhost:{port}", proxy.log)
+
+
+class MicrosocksPasswordTests(PasswordTests, MicrosocksTests):
+    """
+    SOCKS5 with a password.
+    """
+
+    disbelief = "the SOCKS5 proxy refused the user name and password"
+
+
+class TinyproxyTests(ProxyTests, TestCase):
+    """
+    HTTP CONNECT.
+    """
+
+    refusal = "the HTTP proxy answered 500"
+
+    async def proxy(self) -> Proxy:
+        return await tinyproxy(self, self.credentials)
+
+    async def test_name(self) -> None:
+        """
+        A name is for the proxy to resolve.
+        """
+        proxy = await self.start(self.credentials)
+        host, port = "localhost", self.tap.address[1]
+        await self.assertCarries(await self.connect((host, port)))
+        self.assertIn(f"CONNECT localhost:{port}", proxy.log)
+
+
+class TinyproxyPasswordTests(PasswordTests, TinyproxyTests):
+    """
+    HTTP CONNECT with basic authentication.
+    """
+
+    disbelief = "the HTTP proxy wants another user name and password"
+
+
+class DantedTests(ProxyTests, TestCase):
+    """
+    SOCKS4.
+    """
+
+    refusal = "the SOCKS4 proxy refused or failed"
+
+    async def proxy(self) -> Proxy:
+        return await danted(self)
+
+
+class OutboundTests(UpstreamCase, TestCase):
+    """
+    The address to connect from.
+    """
+
+    async def test_direct(self) -> None:
+        """
+        The bridge sees it.
+        """
+        await self.startBridge()
+        await self.startClient(OUTBOUND_BIND_ADDRESS_V4="127.0.0.3")
+        await self.assertCarries(await self.connect())
+        self.assertEqual(self.guests, ["127.0.0.3"])
+
+    async def test_proxied(self) -> None:
+        """
+        The proxy is reached from it.
+        """
+        proxy = await microsocks(self)
+        await self.startBridge()
+        await self.startClient(OUTBOUND_BIND_ADDRESS_V4="127.0.0.3", PROXY=proxy.url())
+        await self.assertCarries(await self.connect())
+        self.assertEqual(self.dialled, [("127.0.0.3", proxy.address)])
+        self.assertEqual(self.guests, [SOURCE])
+
+    async def test_notOurs(self) -> None:
+        """
+        Without it, there is no connection.
+        """
+        await self.startBridge()
+        await self.startClient(OUTBOUND_BIND_ADDRESS_V4="192.0.2.250")
+        await self.assertFails(3, "no connection: unreachable: .*")
+        self.assertEqual(self.guests, [])
+
+
+class BadProxyTests(TestCase):
+    """
+    What no proxy can be.
+    """
+
+    timeout = 60
+
+    async def test_refused(self) -> None:
+        """
+        The parent is told why, in one line, and that is the end.
+        """
+        children: list[PTChild] = [
+            launch(self, pyptwistCommand(), clientVariables(freshDirectory(self), PROXY=proxy))
+            for proxy in (
+                "127.0.0.1:9",
+                "socks5://proxy.example:9",
+                "socks5://us@127.0.0.1:9",
+                "socks4a://us:secret@127.0.0.1:9",
+                "http://127.0.0.1:0",
+            )
+        ]
+        for child in children:
+            self.assertEqual(await child.whenEnded(), Ended(1, None))
+            self.assertEqual(child.lines[0], "VERSION 1")
+            self.assertRegex(child.lines[1], "^PROXY-ERROR .")
+            self.assertEqual(len(child.lines), 2)
+            said = "".join(child.lines) + child.errors.decode()
+            for secret in ("127.0.0.1", "example", "secret"):
+                self.assertNotIn(secret, said)
