@@ -319,10 +319,11 @@ class CodecConnection:
             return
         # FIN, never RST: resets tell probers apart from the reference.
         below.loseConnection()
-        if error is not None and self._life is not _Life.LOST:
-            # A peer that erred, and does not read what was sent before, must
-            # not keep the connection for ever.
-            self._deadline = self._reactor.callLater(limits.CLOSE_LINGER, self._lingered)
+        if self._life is not _Life.LOST:
+            # A peer that does not read what was sent before must not keep the
+            # connection for ever.
+            patience = limits.CLOSE_FLUSH if error is None else limits.CLOSE_LINGER
+            self._deadline = self._reactor.callLater(patience, self._lingered)
 
     def _lingered(self) -> None:
         self._deadline = None

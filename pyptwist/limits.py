@@ -31,6 +31,11 @@ SERVER_HANDSHAKE: Final = 120.0
 #: is a decision.
 CONNECT: Final = 30.0
 
+#: Seconds that a connection may take to flush after an orderly end, before it is
+#: aborted.  What is left in our own buffers by then is a few reads' worth, which
+#: passes in this time through the slowest of links.
+CLOSE_FLUSH: Final = 300.0
+
 #: Seconds that a connection may take to flush after its peer erred, before it
 #: is aborted.
 CLOSE_LINGER: Final = 30.0

@@ -525,6 +525,19 @@ class EndTests(ConnectionCase):
         self.assertEqual(self.application.heard, ["made", ConnectionDone])
         self.assertNothingLeft()
 
+    def test_flushTakesTooLong(self) -> None:
+        """
+        A peer that never reads does not keep a connection that was closed.
+        """
+        connection = self.connected()
+        connection.loseConnection()
+        self.clock.advance(limits.CLOSE_FLUSH - 1)
+        self.assertFalse(self.wire.abortedConnection)
+        self.clock.advance(1)
+        self.assertTrue(self.wire.abortedConnection)
+        connection.connectionLost(Failure(ConnectionAborted()))
+        self.assertEqual(self.application.heard, ["made", ConnectionAborted])
+
     def test_noDataAfterLoseConnection(self) -> None:
         """
         An application that closed hears nothing but the end.
