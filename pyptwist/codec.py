@@ -149,10 +149,13 @@ class CodecBase:
 
     def deliver(self, data: bytes) -> None:
         """
-        Append bytes for the application.
+        Append bytes for the application, joined to those before them.
         """
         if data:
-            self.out.append(Deliver(data))
+            if self.out and isinstance(last := self.out[-1], Deliver):
+                self.out[-1] = Deliver(last.data + data)
+            else:
+                self.out.append(Deliver(data))
 
     def ready(self) -> None:
         """
@@ -262,6 +265,8 @@ class CodecBase:
                 pass
             if len(self.buffer) > self.maximumBuffer:
                 raise self._tooMuch()
+        except LocalProtocolError:
+            raise  # our own bug, and not to be taken for the peer's
         except PTError as error:
             self.failed(error)
 

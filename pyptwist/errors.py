@@ -12,6 +12,7 @@ Deferred.
 from __future__ import annotations
 
 from enum import Enum
+from errno import ECONNRESET
 
 from twisted.internet import error
 from twisted.python.failure import Failure
@@ -167,6 +168,9 @@ def causeOf(exception: BaseException) -> Cause:
     """
     if isinstance(exception, PTError):
         return exception.cause
+    if isinstance(exception, error.ConnectError) and exception.osError == ECONNRESET:
+        # It was accepted, and closed before we came to look.
+        return Cause.CLOSED_BY_PEER
     for kind, cause in _FOREIGN:
         if isinstance(exception, kind):
             return cause

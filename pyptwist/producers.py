@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 
+# Seconds, for the next reactor turn.  Not 0: Twisted's Clock runs what is due
+# before it returns, and would ask a producer for ever.
+_NEXT_TURN = 1e-8
+
+
 @implementer(IPushProducer)
 class ProducerMembrane:
     """
@@ -100,7 +105,7 @@ class _PushedPuller:
 
     def resumeProducing(self) -> None:
         if self._call is None:
-            self._call = self._reactor.callLater(0, self._pull)
+            self._call = self._reactor.callLater(_NEXT_TURN, self._pull)
 
     def pauseProducing(self) -> None:
         call, self._call = self._call, None
@@ -113,7 +118,7 @@ class _PushedPuller:
 
     def _pull(self) -> None:
         # The producer may pause us, or end, while it produces.
-        self._call = self._reactor.callLater(0, self._pull)
+        self._call = self._reactor.callLater(_NEXT_TURN, self._pull)
         try:
             self._producer.resumeProducing()
         except BaseException:

@@ -180,19 +180,37 @@ class StateTests(SynchronousTestCase):
         codec = Framed()
         self.assertEqual(codec.start(0.0), [])
         effects = codec.receive(b"hi\3one\3two\3th", 0.0)
-        self.assertEqual(effects, [READY, Deliver(b"one"), Deliver(b"two")])
+        self.assertEqual(effects, [READY, Deliver(b"onetwo")])
         self.assertEqual(codec.receive(b"r", 0.0), [Deliver(b"thr")])
 
     def test_noState(self) -> None:
         """
-        A codec that forgot its first state says so, and is over.
+        A codec without a first state is a bug, and not the peer's.
         """
         codec = CodecBase()
         codec.start(0.0)
-        [effect] = codec.receive(b"x", 0.0)
-        assert isinstance(effect, Finished)
-        self.assertIsInstance(effect.error, LocalProtocolError)
-        self.assertIn("no first state", str(effect.error))
+        self.assertRaises(LocalProtocolError, codec.receive, b"x", 0.0)
+
+    def test_finishes(self) -> None:
+        """
+        No state is asked again once one has finished, whatever it returns.
+        """
+
+        asked: list[bytes] = []
+
+        class Once(CodecBase):
+            def begin(self) -> None:
+                self.state = self._first
+
+            def _first(self) -> bool:
+                asked.append(bytes(self.buffer))
+                self.finish()
+                return len(asked) < 5
+
+        codec = Once()
+        codec.start(0.0)
+        self.assertEqual(codec.receive(b"x", 0.0), [Finished()])
+        self.assertEqual(asked, [b"x"])
 
     def test_failedHandshake(self) -> None:
         """

@@ -4,6 +4,8 @@ Tests for L{pyptwist.errors}.
 
 from __future__ import annotations
 
+import errno
+
 from twisted.internet import error
 from twisted.internet.defer import CancelledError
 from twisted.python.failure import Failure
@@ -54,6 +56,8 @@ FOREIGN: tuple[tuple[BaseException, Cause], ...] = (
     (error.NoRouteError(), Cause.UNREACHABLE),
     (error.ConnectBindError(), Cause.UNREACHABLE),
     (error.ConnectError(), Cause.UNREACHABLE),
+    (error.getConnectError((errno.ENETDOWN, "down")), Cause.UNREACHABLE),
+    (error.getConnectError((errno.ECONNRESET, "reset")), Cause.CLOSED_BY_PEER),
     (error.ConnectionDone(), Cause.CLOSED_BY_PEER),
     (error.ConnectionLost(), Cause.CLOSED_BY_PEER),
     (error.ConnectionAborted(), Cause.CLOSED_BY_PEER),

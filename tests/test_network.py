@@ -369,9 +369,11 @@ class ProxyFailureTests(ProxiedCase):
     def test_refuses(self) -> None:
         self.dial(self.network, "192.0.2.1")
         protocol, _ = self.accept()
-        protocol.dataReceived(b"\5\xff")
+        protocol.dataReceived(b"\5\0\5\2\0\1\0\0\0\0\0\0")
         protocol.connectionLost(Failure(ConnectionDone()))
-        self.assertFailed("")
+        # What the proxy said is passed on as it is.
+        error = self.assertFailed("not allowed")
+        self.assertIs(error.__cause__, None)
 
     def test_garbage(self) -> None:
         self.dial(self.network, "192.0.2.1")
@@ -509,23 +511,28 @@ class LoopbackTests(TestCase):
             ends = [end.networkConnection for end in ends]
         return ends[0], ends[1]
 
-    async def assertNoDelay(self, wrapped: bool) -> None:
+    async def assertTuned(self, wrapped: bool) -> None:
         for end in await self.connect(DirectNetwork(reactor), wrapped):
-            found = end.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
-            self.assertTrue(found)
+            for level, option, expected in (
+                (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
+                (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+                (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, limits.KEEPALIVE),
+                (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, limits.KEEPALIVE),
+            ):
+                self.assertEqual(end.socket.getsockopt(level, option), expected)
 
-    async def test_noDelay(self) -> None:
+    async def test_tuned(self) -> None:
         """
         Nagle's algorithm is off at both ends: what a codec writes leaves as it
-        is, at once.
+        is, at once.  A peer that vanished is found out.
         """
-        await self.assertNoDelay(wrapped=False)
+        await self.assertTuned(wrapped=False)
 
-    async def test_noDelayBelowACodec(self) -> None:
+    async def test_tunedBelowACodec(self) -> None:
         """
         So it is with a codec between.
         """
-        await self.assertNoDelay(wrapped=True)
+        await self.assertTuned(wrapped=True)
 
     async def test_bindAddress(self) -> None:
         """

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
+from typing import ClassVar
 
 from twisted.plugin import IPlugin
 from twisted.trial.unittest import SynchronousTestCase
@@ -57,6 +58,22 @@ class Named(Hello):
         self.name = name
 
 
+class Asked(Hello):
+    """
+    A method that writes down what it is asked for.
+    """
+
+    asked: ClassVar[list[object]] = []
+
+    def clientEndpoint(self, *everything: object) -> object:  # type: ignore[override]
+        self.asked.append(everything)
+        return "client"
+
+    def serverEndpoint(self, *everything: object) -> object:  # type: ignore[override]
+        self.asked.append(everything)
+        return "server"
+
+
 class TransportPluginTests(SynchronousTestCase):
     def test_roles(self) -> None:
         """
@@ -92,28 +109,27 @@ class TransportPluginTests(SynchronousTestCase):
         plugin.clientEndpoint(memoryContext(self.mktemp()), TARGET, Arguments())
         self.assertIn("heavymethod", sys.modules)
 
+    def test_loadClient(self) -> None:
+        """
+        Whether a client can be imported can be known beforehand.
+        """
+        TransportPlugin("m", client="tests.memory.Hello").loadClient()
+        missing = TransportPlugin("m", client="tests.memory.Missing")
+        self.assertRaises(AttributeError, missing.loadClient)
+        server = TransportPlugin("m", server="tests.memory.Hello")
+        self.assertRaises(ConfigurationError, server.loadClient)
+
     def test_endpoints(self) -> None:
         """
         Endpoints are the method's own, and get what was passed.
         """
-        asked: list[object] = []
-
-        class Asked(Hello):
-            def clientEndpoint(self, *everything: object) -> object:  # type: ignore[override]
-                asked.append(everything)
-                return "client"
-
-            def serverEndpoint(self, *everything: object) -> object:  # type: ignore[override]
-                asked.append(everything)
-                return "server"
-
-        self.patch(sys.modules[__name__], "Hello", Asked)
-        dotted = f"{__name__}.Hello"
+        self.patch(Asked, "asked", [])
+        dotted = f"{__name__}.Asked"
         plugin = TransportPlugin("asked", client=dotted, server=dotted)
         context, arguments = memoryContext(self.mktemp()), Arguments(a="1")
         self.assertEqual(plugin.clientEndpoint(context, None, arguments), "client")
         self.assertEqual(plugin.serverEndpoint(context, TARGET, arguments), "server")
-        self.assertEqual(asked, [(context, None, arguments), (context, TARGET, arguments)])
+        self.assertEqual(Asked.asked, [(context, None, arguments), (context, TARGET, arguments)])
 
     def test_server(self) -> None:
         """

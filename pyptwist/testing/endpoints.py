@@ -30,6 +30,7 @@ else:
 
 _HOST = HostPort("127.0.0.1", 443)
 _SETTLE = 600.0  # seconds: longer than any handshake, drain or linger
+_UNBOUNDED = "a slow reader must pause the writer"
 
 
 class Application(Protocol):
@@ -294,8 +295,8 @@ class EndpointConformance(_Case):
         producer = Endless(writer.transport, self.network.clock, self.boundedBuffer)
         writer.transport.registerProducer(producer, True)
         self.network.pump(300)
-        self.assertTrue(producer.paused, "a slow reader must pause the writer")
-        self.assertLess(producer.written, self.boundedBuffer)
+        self.assertLess(producer.written, self.boundedBuffer, _UNBOUNDED)
+        self.assertTrue(producer.paused, _UNBOUNDED)
         self.assertLess(self._buffered(), self.boundedBuffer)
         before = producer.written
         producer.limit += before

@@ -280,7 +280,7 @@ class MemoryTransport:
     def _carry(self) -> None:
         self._scheduled = False
         other = self.other
-        if self._lost or other is None:
+        if self._lost or self.aborted or other is None:
             return
         if self._buffer and other._reading and not other.disconnecting:
             piece = bytes(self._buffer[: self._network.pieces])

@@ -1,5 +1,5 @@
 """
-What the kernel knows of a process: its sockets, descriptors and memory.
+What the kernel knows of a process: its sockets, descriptors, memory and time.
 """
 
 from __future__ import annotations
@@ -68,18 +68,23 @@ def descriptors(pid: int) -> list[str]:
     return found
 
 
-def resident(pid: int) -> int:
-    """
-    :returns: bytes of a process that are in memory.
-    """
-    return _status(pid, "VmRSS")
-
-
 def peak(pid: int) -> int:
     """
     :returns: the most bytes of a process that ever were in memory.
     """
-    return _status(pid, "VmHWM")
+    text = (_PROC / str(pid) / "status").read_text()
+    found = re.search(r"^VmHWM:\s+(\d+) kB$", text, re.MULTILINE)
+    assert found, text
+    return int(found[1]) * 1024
+
+
+def cpuSeconds(pid: int) -> float:
+    """
+    :returns: processor time that a process has used so far, user and system.
+    """
+    # The second field, a name in parentheses, may hold anything.
+    fields = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 async def until(check: Callable[[], bool], what: str, patience: float = 10.0) -> None:
@@ -94,13 +99,6 @@ async def until(check: Callable[[], bool], what: str, patience: float = 10.0) ->
         if reactor.seconds() > deadline:
             raise TimeoutError(f"not within {patience} s: {what}")
         await deferLater(reactor, _POLL)
-
-
-def _status(pid: int, key: str) -> int:
-    text = (_PROC / str(pid) / "status").read_text()
-    found = re.search(rf"^{key}:\s+(\d+) kB$", text, re.MULTILINE)
-    assert found, text
-    return int(found[1]) * 1024
 
 
 def _table(pid: int, protocol: str) -> Iterator[tuple[str, Socket]]:

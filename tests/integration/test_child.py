@@ -62,7 +62,8 @@ class Forms(TestCase):
                     dummy.line,
                     obfs4.line,
                     "CMETHOD-ERROR nonexistent"
-                    " no such transport method is installed for this role",
+                    " there is no transport method 'nonexistent' for this role;"
+                    " installed: dummy, obfs4",
                     "CMETHODS DONE",
                 ],
             )
@@ -313,7 +314,7 @@ class Errors(TestCase):
         self.assertEqual(list(server.methods), ["obfs4"])
         self.assertIn("Address already in use", server.refused["dummy"])
         self.assertNotIn("127.0.0.1", server.refused["dummy"])
-        self.assertIn("no such transport", server.refused["nonexistent"])
+        self.assertIn("there is no transport method", server.refused["nonexistent"])
 
     async def test_badOptions(self) -> None:
         """

@@ -5,13 +5,14 @@ local address to connect from.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, cast
 
 from twisted.trial.unittest import TestCase
 
 from tests.children import Ended
 from tests.destinations import echo, listen
-from tests.integration.inspection import sockets
+from tests.integration.inspection import sockets, until
 from tests.integration.upstreamproxies import (
     SOURCE,
     Credentials,
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
 else:
     _Base = object
 
-_CREDENTIALS = ("us", "correct")
 _WRONG = ("us", "incorrect")
 
 _MIB = 1 << 20
@@ -77,23 +77,30 @@ class UpstreamCase(_Base):
         _, digest = await together(stream.send(data), stream.digest(len(data)))
         self.assertEqual(digest, sha256(data))
 
-    async def assertFails(self, code: int, log: str, target: Address | None = None) -> None:
+    async def assertFails(
+        self, code: int, cause: str, why: str, target: Address | None = None
+    ) -> None:
         """
+        The client cannot connect, says so, and leaves no socket open.
+
         :param code: the SOCKS reply.
-        :param log: what the parent is told.
+        :param cause: what the parent is told.
+        :param why: the rest of it.
         """
         with self.assertRaises(SocksRefused) as refused:
             await self.connect(target)
         self.assertEqual(refused.exception.code, code)
-        line = await self.client.whenLine(f'^LOG SEVERITY=warning MESSAGE="obfs4: {log}"$')
+        message = f"obfs4: no connection: {cause}: {why}"
+        line = await self.client.whenLine(f'^LOG SEVERITY=warning MESSAGE="{message}"$')
         self.assertNotIn("127.0.0", line.string)
+        await until(lambda: not self.dialled, "that the client closes its sockets")
 
     @property
     def guests(self) -> list[str]:
         """
         From where each connection to the bridge came.
         """
-        return [stream.transport.getPeer().host for stream in self.tap.streams]
+        return [cast(Any, stream.transport).getPeer().host for stream in self.tap.streams]
 
     @property
     def dialled(self) -> list[tuple[str, Address]]:
@@ -110,21 +117,20 @@ class ProxyTests(UpstreamCase):
     What must hold with each kind of proxy.
     """
 
+    #: Starts it.
+    startProxy: Callable[[TestCase, Credentials | None], Coroutine[Any, Any, Proxy]]
     credentials: Credentials | None = None
 
-    #: Our words for the proxy's, when it cannot reach the bridge.
-    refusal = ""
-
-    async def proxy(self) -> Proxy:
-        raise AssertionError("for subclasses")
+    #: The SOCKS reply when the proxy cannot reach the bridge, our word for the
+    #: cause, and the proxy's.
+    refusal = (1, "upstream-proxy", "")
 
     async def start(self, credentials: Credentials | None) -> Proxy:
         """
         :param credentials: the client's.
         """
-        proxy = await self.proxy()
-        await self.startBridge()
-        await self.startClient(PROXY=proxy.url(credentials))
+        proxy = await self.startProxy(self, self.credentials)
+        await together(self.startBridge(), self.startClient(PROXY=proxy.url(credentials)))
         self.assertIn("PROXY DONE", self.client.lines)
         return proxy
 
@@ -147,23 +153,18 @@ class ProxyTests(UpstreamCase):
         proxy = await self.start(self.credentials)
         stopped = listen(self)
         await stopped.stop()
-        reason = f"no connection: upstream-proxy: {self.refusal}"
-        await self.assertFails(1, reason, stopped.address)
+        await self.assertFails(*self.refusal, target=stopped.address)
         stream = await self.connect()
         await proxy.stop()
         await stream.lost()
-        await self.assertFails(
-            1, "no connection: upstream-proxy: the upstream proxy failed: refused"
-        )
-        self.assertEqual((self.dialled, self.guests), ([], [SOURCE]))
+        await self.assertFails(1, "upstream-proxy", "the upstream proxy failed: refused")
+        self.assertEqual(self.guests, [SOURCE])
 
 
 class PasswordTests(ProxyTests):
     """
     What must hold with those that ask who we are.
     """
-
-    credentials = _CREDENTIALS
 
     #: Our words for the proxy's, when it does not believe us.
     disbelief = ""
@@ -174,13 +175,12 @@ class PasswordTests(ProxyTests):
         nobody is told the password.
         """
         proxy = await self.start(_WRONG)
-        reason = f"no connection: upstream-proxy: {self.disbelief}"
-        await self.assertFails(1, reason)
+        await self.assertFails(1, "upstream-proxy", self.disbelief)
         self.assertNotIn(_WRONG[1], "".join(self.client.lines) + self.client.errors.decode())
         await self.startClient(PROXY=proxy.url())
         with self.assertRaises(SocksRefused):
             await self.connect()
-        self.assertEqual((self.dialled, self.guests), ([], []))
+        self.assertEqual(self.guests, [])
 
 
 class MicrosocksTests(ProxyTests, TestCase):
@@ -188,26 +188,16 @@ class MicrosocksTests(ProxyTests, TestCase):
     SOCKS5.
     """
 
-    refusal = "the SOCKS5 proxy replied: connection refused"
-
-    async def proxy(self) -> Proxy:
-        return await microsocks(self, self.credentials)
-
-    async def test_name(self) -> None:
-        """
-        A name is for the proxy to resolve.
-        """
-        proxy = await self.start(self.credentials)
-        host, port = "localhost", self.tap.address[1]
-        await self.assertCarries(await self.connect((host, port)))
-        self.assertIn(f"localhost:{port}", proxy.log)
+    startProxy = staticmethod(microsocks)
+    refusal = (5, "refused", "the SOCKS5 proxy replied: connection refused")
 
 
 class MicrosocksPasswordTests(PasswordTests, MicrosocksTests):
     """
-    SOCKS5 with a password.
+    SOCKS5 with a password, which tor passes on as it is.
     """
 
+    credentials = ("us", "p@:w/%41")
     disbelief = "the SOCKS5 proxy refused the user name and password"
 
 
@@ -216,19 +206,8 @@ class TinyproxyTests(ProxyTests, TestCase):
     HTTP CONNECT.
     """
 
-    refusal = "the HTTP proxy answered 500"
-
-    async def proxy(self) -> Proxy:
-        return await tinyproxy(self, self.credentials)
-
-    async def test_name(self) -> None:
-        """
-        A name is for the proxy to resolve.
-        """
-        proxy = await self.start(self.credentials)
-        host, port = "localhost", self.tap.address[1]
-        await self.assertCarries(await self.connect((host, port)))
-        self.assertIn(f"CONNECT localhost:{port}", proxy.log)
+    startProxy = staticmethod(tinyproxy)
+    refusal = (1, "upstream-proxy", "the HTTP proxy answered 500")
 
 
 class TinyproxyPasswordTests(PasswordTests, TinyproxyTests):
@@ -236,6 +215,7 @@ class TinyproxyPasswordTests(PasswordTests, TinyproxyTests):
     HTTP CONNECT with basic authentication.
     """
 
+    credentials = ("us", "correct")
     disbelief = "the HTTP proxy wants another user name and password"
 
 
@@ -244,10 +224,27 @@ class DantedTests(ProxyTests, TestCase):
     SOCKS4.
     """
 
-    refusal = "the SOCKS4 proxy refused or failed"
+    startProxy = staticmethod(lambda test, _: danted(test))
+    refusal = (1, "upstream-proxy", "the SOCKS4 proxy refused or failed")
 
-    async def proxy(self) -> Proxy:
-        return await danted(self)
+
+class NameTests(UpstreamCase, TestCase):
+    """
+    A name is for the proxy to resolve.
+    """
+
+    async def test_name(self) -> None:
+        """
+        It arrives as it is at each kind of proxy that takes names.
+        """
+        await self.startBridge()
+        for start in (microsocks, tinyproxy):
+            proxy = await start(self)
+            await self.startClient(PROXY=proxy.url())
+            target = ("localhost", self.tap.address[1])
+            await self.assertCarries(await self.connect(target))
+            self.assertIn("{}:{}".format(*target), proxy.log)
+        self.assertEqual(self.guests, [SOURCE] * 2)
 
 
 class OutboundTests(UpstreamCase, TestCase):
@@ -281,7 +278,7 @@ class OutboundTests(UpstreamCase, TestCase):
         """
         await self.startBridge()
         await self.startClient(OUTBOUND_BIND_ADDRESS_V4="192.0.2.250")
-        await self.assertFails(3, "no connection: unreachable: .*")
+        await self.assertFails(3, "unreachable", ".*")
         self.assertEqual(self.guests, [])
 
 

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import getpass
 import os
+import signal
 import socket
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 
 from twisted.trial.unittest import TestCase
 
-from tests.children import Child, spawn
+from tests.children import GRACE, Child, Ended, descendants, spawn
 from tests.integration.inspection import sockets, until
 from tests.processes import baseEnvironment, freshDirectory, requirePeer
 from tests.streams import Address
@@ -77,6 +79,19 @@ class Proxy(Child):
         All that it wrote.
         """
         return "\n".join([*self.lines, self.errors.decode()])
+
+    async def stop(self, grace: float = GRACE) -> Ended:
+        """
+        Its children end as well: danted's outlive it as long as they carry
+        something.
+        """
+        family = [os.pidfd_open(pid) for pid in descendants(self.pid)]
+        ended = await super().stop(grace)
+        for descriptor in family:
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+            os.close(descriptor)
+        return ended
 
 
 async def microsocks(test: TestCase, credentials: Credentials | None = None) -> Proxy:

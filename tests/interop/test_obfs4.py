@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.defer import CancelledError
-from twisted.internet.error import ConnectionAborted
+from twisted.internet.error import ConnectingCancelledError
 from twisted.trial.unittest import TestCase
 
 from tests.destinations import Destination, listen
@@ -115,7 +114,7 @@ class TestOursToTheirs(InteropCase):
         self.assertFalse(attempt.called)
         self.assertGreater(len(tap.toServer), 140)
         attempt.cancel()
-        await self.assertFailure(attempt, CancelledError, ConnectionAborted)
+        await self.assertFailure(attempt, ConnectingCancelledError)
         self.assertEqual((bytes(tap.toClient), destination.streams), (b"", []))
 
     async def test_wrongCert(self) -> None:
