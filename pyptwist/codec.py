@@ -135,6 +135,12 @@ class CodecBase:
         """
         self.finish(None if self.isReady else ClosedByPeer())
 
+    def isFlushed(self) -> bool:
+        """
+        May an orderly end come?  Asked only after L{flush}.
+        """
+        return not self.backlog
+
     # --- what subclasses call -----------------------------------------------
 
     def transmit(self, data: bytes | bytearray) -> None:
@@ -254,7 +260,7 @@ class CodecBase:
     _ending = False
 
     def _effects(self) -> list[Effect]:
-        if self._ending and not self.backlog:
+        if self._ending and self.isFlushed():
             self.finish()
         effects, self.out = self.out, []
         return effects

@@ -29,7 +29,7 @@ from pyptwist.codec import Deliver, Effect, Finished, Ready, Transmit
 from pyptwist.errors import HandshakeTimeout, LocalProtocolError, causeOfFailure
 from pyptwist.interfaces import ICodec, ITransportConnection
 from pyptwist.metrics import Metrics
-from pyptwist.producers import ProducerMembrane
+from pyptwist.producers import ProducerMembrane, setReadSize
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -96,6 +96,7 @@ class CodecConnection:
 
     def makeConnection(self, transport: ITransport) -> None:
         self.transport = transport
+        setReadSize(transport, limits.HANDSHAKE_READ)
         self._metrics.handshakesBegun += 1
         self.connectionMade()
 
@@ -287,6 +288,7 @@ class CodecConnection:
             return
         self._cancel("_deadline")
         self._build = self._ready = self._failed = None
+        setReadSize(self.transport, limits.TCP_READ)
         self._life = _Life.OPEN
         self._protocol = protocol
         self._metrics.handshakesDone += 1
@@ -317,7 +319,7 @@ class CodecConnection:
         if abort:
             below.abortConnection()
             return
-        # FIN, never RST: resets tell probers apart from the reference.
+        # No abort: probers see a reset only where the reference resets, too.
         below.loseConnection()
         if self._life is not _Life.LOST:
             # A peer that does not read what was sent before must not keep the

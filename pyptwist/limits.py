@@ -18,7 +18,18 @@ BACKLOG_PAUSE: Final = 64 * 1024
 #: mark, so that pausing does not flutter.
 BACKLOG_RESUME: Final = 16 * 1024
 
+#: Bytes of one read of a TCP connection that carries payload, and above which
+#: what waits to be written pauses its producer.  Go's relays read as many, and
+#: write them before they read on: so each such piece ends in a segment of its
+#: own.  It also is obfs4's burst, whose padding would not show otherwise.
+TCP_READ: Final = 32 * 1024
+
 # --- Handshakes -------------------------------------------------------------
+
+#: Bytes of one read of a TCP connection before Ready.  Whoever sends a client
+#: more garbage than that sees a reset and no FIN, as from obfs4proxy, which reads
+#: as many.
+HANDSHAKE_READ: Final = 8 * 1024
 
 #: Seconds a client gives a transport's handshake.  obfs4proxy waits 60.
 CLIENT_HANDSHAKE: Final = 60.0
@@ -56,8 +67,9 @@ UPSTREAM_PROXY: Final = 60.0
 EXTENDED_ORPORT: Final = 15.0
 
 #: Connections that the kernel may hold before we accept them; bridges see bursts
-#: when tor restarts.
-LISTEN_BACKLOG: Final = 512
+#: when tor restarts.  Above what any system allows, which cuts it to that: as Go
+#: has it, so that a flood finds no difference.
+LISTEN_BACKLOG: Final = 65535
 
 #: Bytes of handshake that a codec buffers unless it sets its own bound.  The
 #: largest handshake known here is obfs4's, 8192.

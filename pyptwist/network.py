@@ -196,7 +196,8 @@ class _TunedClientEndpoint:
 @implementer(IStreamServerEndpoint)
 class _TunedServerEndpoint:
     """
-    Sets the options of a listener: accepted sockets inherit them.
+    Sets the options of a listener, which accepted sockets inherit, and makes
+    those end as they should.
     """
 
     def __init__(self, endpoint: IStreamServerEndpoint) -> None:
@@ -209,16 +210,30 @@ class _TunedServerEndpoint:
 
 def _tunedProtocol(protocol: IProtocol) -> IProtocol:
     # The transport is gone if the protocol ended in its connectionMade.
-    getHandle = getattr(getattr(protocol, "transport", None), "getHandle", None)
-    if getHandle is not None:
-        _tune(getHandle())
+    transport: Any = getattr(protocol, "transport", None)
+    if hasattr(transport, "getHandle"):
+        _tune(transport.getHandle())
+        _closePlainly(transport)
     return protocol
 
 
 def _tunedPort(port: Any) -> Any:
     if (listener := getattr(port, "socket", None)) is not None:
         _tune(listener)
+        accepted = port.transport
+        port.transport = lambda *arguments: _closePlainly(accepted(*arguments))
     return port
+
+
+def _closePlainly(transport: Any) -> Any:
+    """
+    Twisted says shutdown() before close(), so that a connection with something
+    unread ends in a FIN and, behind it, a reset.  No other program's does: there
+    is either, as the kernel sees fit.  The end of the process closes sockets
+    that a shutdown was meant for.
+    """
+    transport._shouldShutdown = False
+    return transport
 
 
 def _tune(connection: socket.socket) -> None:

@@ -24,6 +24,18 @@ if TYPE_CHECKING:
 _NEXT_TURN = 1e-8
 
 
+def setReadSize(transport: Any, size: int) -> None:
+    """
+    Bound what a connection reads at once, and what it keeps unwritten before it
+    pauses its producer.
+
+    :param transport: of TCP; others are left alone.
+    :param size: bytes.
+    """
+    if hasattr(transport, "bufferSize"):
+        transport.bufferSize = size
+
+
 @implementer(IPushProducer)
 class ProducerMembrane:
     """

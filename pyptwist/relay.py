@@ -18,6 +18,9 @@ from typing import Any
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 
+from pyptwist import limits
+from pyptwist.producers import setReadSize
+
 
 class RelayEnd(Protocol):
     """
@@ -88,6 +91,8 @@ def join(one: RelayEnd, other: RelayEnd) -> None:
     """
     one.peer, other.peer = other, one
     a, b = _transport(one), _transport(other)
+    for transport in (a, b):
+        setReadSize(transport, limits.TCP_READ)
     one._forward, other._forward = b.write, a.write
     a.registerProducer(b, True)
     b.registerProducer(a, True)

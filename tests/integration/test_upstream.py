@@ -112,7 +112,7 @@ class UpstreamCase(_Base):
         return [(socket.local[0], socket.remote) for socket in found]
 
 
-class ProxyTests(UpstreamCase):
+class ProxyCase(UpstreamCase):
     """
     What must hold with each kind of proxy.
     """
@@ -120,10 +120,6 @@ class ProxyTests(UpstreamCase):
     #: Starts it.
     startProxy: Callable[[TestCase, Credentials | None], Coroutine[Any, Any, Proxy]]
     credentials: Credentials | None = None
-
-    #: The SOCKS reply when the proxy cannot reach the bridge, our word for the
-    #: cause, and the proxy's.
-    refusal = (1, "upstream-proxy", "")
 
     async def start(self, credentials: Credentials | None) -> Proxy:
         """
@@ -145,6 +141,16 @@ class ProxyTests(UpstreamCase):
         self.assertEqual(self.dialled, [("127.0.0.1", proxy.address)] * 2)
         self.assertEqual(self.guests, [SOURCE] * 2)
 
+
+class OpenTests(ProxyCase):
+    """
+    What must hold with those that serve everybody.
+    """
+
+    #: The SOCKS reply when the proxy cannot reach the bridge, our word for the
+    #: cause, and the proxy's.
+    refusal = (1, "upstream-proxy", "")
+
     async def test_failsClosed(self) -> None:
         """
         A proxy that cannot reach the bridge, and one that goes away, are causes
@@ -161,7 +167,7 @@ class ProxyTests(UpstreamCase):
         self.assertEqual(self.guests, [SOURCE])
 
 
-class PasswordTests(ProxyTests):
+class PasswordTests(ProxyCase):
     """
     What must hold with those that ask who we are.
     """
@@ -183,7 +189,7 @@ class PasswordTests(ProxyTests):
         self.assertEqual(self.guests, [])
 
 
-class MicrosocksTests(ProxyTests, TestCase):
+class MicrosocksTests(OpenTests, TestCase):
     """
     SOCKS5.
     """
@@ -192,16 +198,17 @@ class MicrosocksTests(ProxyTests, TestCase):
     refusal = (5, "refused", "the SOCKS5 proxy replied: connection refused")
 
 
-class MicrosocksPasswordTests(PasswordTests, MicrosocksTests):
+class MicrosocksPasswordTests(PasswordTests, TestCase):
     """
     SOCKS5 with a password, which tor passes on as it is.
     """
 
+    startProxy = staticmethod(microsocks)
     credentials = ("us", "p@:w/%41")
     disbelief = "the SOCKS5 proxy refused the user name and password"
 
 
-class TinyproxyTests(ProxyTests, TestCase):
+class TinyproxyTests(OpenTests, TestCase):
     """
     HTTP CONNECT.
     """
@@ -210,16 +217,17 @@ class TinyproxyTests(ProxyTests, TestCase):
     refusal = (1, "upstream-proxy", "the HTTP proxy answered 500")
 
 
-class TinyproxyPasswordTests(PasswordTests, TinyproxyTests):
+class TinyproxyPasswordTests(PasswordTests, TestCase):
     """
     HTTP CONNECT with basic authentication.
     """
 
+    startProxy = staticmethod(tinyproxy)
     credentials = ("us", "correct")
     disbelief = "the HTTP proxy wants another user name and password"
 
 
-class DantedTests(ProxyTests, TestCase):
+class DantedTests(OpenTests, TestCase):
     """
     SOCKS4.
     """
