@@ -1,3 +1,3 @@
 """
-Comparing pluggable transports on one machine: C{python -m benchmarks.compare --help}.
+Comparing pluggable transports on one machine: ``python -m benchmarks.compare --help``.
 """

@@ -125,7 +125,7 @@ def between(lowest: int, highest: int) -> Callable[[str], int]:
 
 def setting(text: str) -> tuple[str, str]:
     """
-    An option's type: C{K=V}.
+    An option's type: ``K=V``.
     """
     key, equals, value = text.partition("=")
     if not key or not equals:
@@ -178,7 +178,7 @@ def run(options: argparse.Namespace) -> Results:
 
 def stop(number: int, frame: FrameType | None) -> None:
     """
-    A signal handler that lets every C{with} and C{finally} do its work.
+    A signal handler that lets every ``with`` and ``finally`` do its work.
     """
     late = number == signal.SIGALRM
     raise SystemExit("the time limit is over" if late else f"ended by signal {number}")

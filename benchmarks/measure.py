@@ -68,7 +68,7 @@ class Figure:
 
     :ivar label: one line, unique.
     :ivar unit: of the value.
-    :ivar better: C{"more"}, C{"less"}, or C{"-"} for what only explains others.
+    :ivar better: ``"more"``, ``"less"``, or ``"-"`` for what only explains others.
     """
 
     label: str
@@ -81,7 +81,7 @@ Figures = list[tuple[Figure, float]]
 
 def startup(side: Side, method: str, destination: Destination, sizes: Sizes) -> Figures:
     """
-    Time from launch to C{CMETHODS DONE} and to C{SMETHODS DONE}.
+    Time from launch to ``CMETHODS DONE`` and to ``SMETHODS DONE``.
     """
     clients, servers = [], []
     for _ in range(_LAUNCHES):
@@ -238,7 +238,7 @@ def _timed(pair: Pair, jobs: Sequence[Callable[[], None]]) -> tuple[float, list[
 
 def inParallel(jobs: Sequence[Callable[[], None]]) -> None:
     """
-    Run each of C{jobs} in a thread of its own and wait for all.
+    Run each of ``jobs`` in a thread of its own and wait for all.
 
     :raises Exception: the first of theirs, if any.
     """

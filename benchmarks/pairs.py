@@ -43,7 +43,7 @@ class Pair:
         """
         Make a transport connection and wait for the first byte through it.
 
-        :param service: one byte, see L{destination}.
+        :param service: one byte, see ``destination``.
         :raises Refused: the client could not reach the server.
         :raises Stalled: one of them gave up.
         """
@@ -60,7 +60,7 @@ class Pair:
     @contextmanager
     def opened(self, service: bytes, count: int) -> Iterator[list[Socket]]:
         """
-        C{count} connections, closed at the end.
+        ``count`` connections, closed at the end.
         """
         with ExitStack() as stack:
             yield [stack.enter_context(self.open(service)) for _ in range(count)]

@@ -1,7 +1,7 @@
 """
 The parent's side of the PT 1 IPC protocol, as much as a benchmark needs.
 
-A command is launched as tor launches it: the configuration in C{TOR_PT_*}, the
+A command is launched as tor launches it: the configuration in ``TOR_PT_*``, the
 answers as lines on standard output, standard input held open for its life.
 """
 
@@ -74,13 +74,13 @@ class Child:
 
     def __init__(self, command: Command, method: str, variables: Mapping[str, str], home: Path):
         """
-        Launch C{command} and wait for its DONE line.
+        Launch ``command`` and wait for its DONE line.
 
         To be called in the main thread: a transport may have asked the kernel
         to end it together with the thread that launched it.
 
         :param method: the only transport method it is asked for.
-        :param variables: C{TOR_PT_*} for this side, without the common ones.
+        :param variables: ``TOR_PT_*`` for this side, without the common ones.
         :param home: a directory for its state and its standard error.
         :raises LaunchFailed: no such program, an error line, its end, or silence.
         """
@@ -100,7 +100,7 @@ class Child:
     def stop(self) -> None:
         """
         End the process as tor does (SIGTERM and a closed standard input), and
-        by force what is left of it after L{STOP_LIMIT} seconds.
+        by force what is left of it after ``STOP_LIMIT`` seconds.
         """
         assert self._process.stdin is not None and self._process.stdout is not None
         self._process.stdin.close()
@@ -192,19 +192,19 @@ def _environment(command: Command, variables: Mapping[str, str], home: Path) -> 
 
 def launchClient(command: Command, method: str, home: Path) -> Child:
     """
-    Launch the client side of C{method}.
+    Launch the client side of ``method``.
 
-    :raises LaunchFailed: see L{Child}.
+    :raises LaunchFailed: see ``Child``.
     """
     return Child(command, method, {"TOR_PT_CLIENT_TRANSPORTS": method}, home)
 
 
 def launchServer(command: Command, method: str, home: Path, orPort: int) -> Child:
     """
-    Launch the server side of C{method} on a port that the kernel chooses.
+    Launch the server side of ``method`` on a port that the kernel chooses.
 
     :param orPort: the port on 127.0.0.1 that it forwards to.
-    :raises LaunchFailed: see L{Child}.
+    :raises LaunchFailed: see ``Child``.
     """
     variables = {
         "TOR_PT_SERVER_TRANSPORTS": method,

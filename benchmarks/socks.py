@@ -29,8 +29,8 @@ def argumentsFromSmethod(text: str) -> str:
     r"""
     Turn the ARGS of an SMETHOD line into what goes through SOCKS.
 
-    :param text: C{k=v,k=v}; C{,}, C{=} and C{\} in it have a C{\} before them.
-    :returns: C{k=v;k=v}; only C{;} and C{\} have a C{\} before them.
+    :param text: ``k=v,k=v``; ``,``, ``=`` and ``\`` in it have a ``\`` before them.
+    :returns: ``k=v;k=v``; only ``;`` and ``\`` have a ``\`` before them.
     """
     pairs = re.findall(r"(?:\\.|[^,\\])+", text)
     plain = (re.sub(r"\\(.)", r"\1", pair) for pair in pairs)
@@ -39,9 +39,9 @@ def argumentsFromSmethod(text: str) -> str:
 
 def credentials(arguments: str) -> bytes:
     """
-    The RFC 1929 message that carries C{arguments}.
+    The RFC 1929 message that carries ``arguments``.
 
-    :param arguments: as from L{argumentsFromSmethod}, 1 to 510 bytes.
+    :param arguments: as from ``argumentsFromSmethod``, 1 to 510 bytes.
     :raises ValueError: they are longer.
     """
     data = arguments.encode()

@@ -20,16 +20,16 @@ NOISE = os.urandom(CHUNK)
 
 class Stalled(Exception):
     """
-    A connection ended early, or nothing moved on it for L{STALL} seconds.
+    A connection ended early, or nothing moved on it for ``STALL`` seconds.
     """
 
 
 def prepare(stream: socket.socket) -> socket.socket:
     """
-    Bound the time of each call on C{stream} and send small writes at once.
+    Bound the time of each call on ``stream`` and send small writes at once.
 
-    The kernel's own time limit is used because C{settimeout} would add a
-    C{poll} to every call.
+    The kernel's own time limit is used because ``settimeout`` would add a
+    ``poll`` to every call.
 
     :param stream: a connected TCP socket in blocking mode.
     :returns: the same socket.
@@ -43,7 +43,7 @@ def prepare(stream: socket.socket) -> socket.socket:
 
 def send(stream: socket.socket, data: bytes | memoryview) -> None:
     """
-    Send all of C{data}.
+    Send all of ``data``.
 
     :raises Stalled: the peer does not read, or is gone.
     """
@@ -55,7 +55,7 @@ def send(stream: socket.socket, data: bytes | memoryview) -> None:
 
 def receive(stream: socket.socket, count: int) -> bytes:
     """
-    Receive exactly C{count} bytes, for messages.
+    Receive exactly ``count`` bytes, for messages.
 
     :raises Stalled: the connection ended or stood still before.
     """
@@ -66,9 +66,9 @@ def receive(stream: socket.socket, count: int) -> bytes:
 
 def discard(stream: socket.socket, count: int, buffer: memoryview) -> None:
     """
-    Receive exactly C{count} bytes into C{buffer}, over and over.
+    Receive exactly ``count`` bytes into ``buffer``, over and over.
 
-    C{MSG_WAITALL} keeps the waiting inside the kernel: one return a buffer
+    ``MSG_WAITALL`` keeps the waiting inside the kernel: one return a buffer
     and not one a segment.
 
     :raises Stalled: the connection ended or stood still before.
@@ -85,7 +85,7 @@ def discard(stream: socket.socket, count: int, buffer: memoryview) -> None:
 
 def fill(stream: socket.socket, count: int) -> None:
     """
-    Send C{count} bytes of noise.
+    Send ``count`` bytes of noise.
 
     :raises Stalled: the peer does not read, or is gone.
     """

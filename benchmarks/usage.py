@@ -1,5 +1,5 @@
 """
-What a process costs, from Linux's C{/proc}: processor time and memory.
+What a process costs, from Linux's ``/proc``: processor time and memory.
 
 A command may be more than one process; its descendants are counted too.
 """

@@ -1,5 +1,5 @@
 """
-C{python -m pyptwist} is C{pyptwist}.
+``python -m pyptwist`` is ``pyptwist``.
 """
 
 from __future__ import annotations

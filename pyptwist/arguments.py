@@ -22,7 +22,7 @@ class Arguments:
     """
     An immutable multi-map from keys to values, in the order given.
 
-    The typed readers raise L{ConfigurationError}s that name the key, never the
+    The typed readers raise ``ConfigurationError`` objects that name the key, never the
     value: a value may be a secret, and the text may be logged.
     """
 
@@ -88,7 +88,7 @@ class Arguments:
 
     def updated(self, other: Arguments) -> Arguments:
         """
-        :returns: these arguments, in which C{other}'s keys replace ours.
+        :returns: these arguments, in which ``other``'s keys replace ours.
         """
         kept = [(k, v) for k, v in self._items if k not in other]
         return Arguments([*kept, *other.items()])

@@ -69,7 +69,7 @@ class Entry:
     @classmethod
     def parse(cls, line: str) -> Self:
         """
-        Undo C{str(entry)}.
+        Undo ``str(entry)``.
 
         :raises ConfigurationError: if it is no bridge line.
         """
@@ -131,7 +131,7 @@ def compose(entries: Iterable[Entry]) -> bytes:
 
 def parse(data: bytes) -> list[Entry]:
     """
-    Read what L{compose} wrote.
+    Read what ``compose`` wrote.
 
     :raises ConfigurationError: if it holds something else.
     """
@@ -142,7 +142,7 @@ def parse(data: bytes) -> list[Entry]:
 def torsFingerprint(stateLocation: str) -> str | None:
     """
     The fingerprint that tor wrote down.  tor's state location for transports is
-    a directory inside its own, where the file C{fingerprint} holds a nickname
+    a directory inside its own, where the file ``fingerprint`` holds a nickname
     and the fingerprint.
 
     :param stateLocation: what the parent named.

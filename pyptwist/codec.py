@@ -74,13 +74,13 @@ class CodecBase:
     """
     A codec as a chain of states, each one a method.
 
-    A subclass sets C{self.state} to the method that reads its handshake.  A
-    state consumes what it can from the front of C{self.buffer}, appends
-    effects to C{self.out}, and returns True to be called again (in whatever
+    A subclass sets ``self.state`` to the method that reads its handshake.  A
+    state consumes what it can from the front of ``self.buffer``, appends
+    effects to ``self.out``, and returns True to be called again (in whatever
     state it chose), or False to wait for more bytes.
 
-    What the peer may get wrong is raised as a L{PTError} anywhere below
-    C{receive}; L{failed} decides what becomes of it.
+    What the peer may get wrong is raised as a ``PTError`` anywhere below
+    ``receive``; ``failed`` decides what becomes of it.
 
     :cvar maximumBuffer: bytes of unread input that one connection may hold.
     """
@@ -103,12 +103,12 @@ class CodecBase:
     def begin(self) -> None:
         """
         The network connection is there: transmit the first message, if it is
-        ours to send, and set C{self.nextTimer}, if there is a deadline.
+        ours to send, and set ``self.nextTimer``, if there is a deadline.
         """
 
     def encode(self, data: bytes) -> None:
         """
-        Payload from the application, after L{Ready}: append its L{Transmit}.
+        Payload from the application, after ``Ready``: append its ``Transmit``.
         """
         self.transmit(data)
 
@@ -119,13 +119,13 @@ class CodecBase:
 
     def timer(self) -> None:
         """
-        C{self.nextTimer} has come; it is None again by now.
+        ``self.nextTimer`` has come; it is None again by now.
         """
 
     def failed(self, error: PTError) -> None:
         """
         The peer erred.  Ends the connection; a server that must not be probed
-        calls L{drainUntil} instead.
+        calls ``drainUntil`` instead.
         """
         self.finish(error)
 
@@ -137,7 +137,7 @@ class CodecBase:
 
     def isFlushed(self) -> bool:
         """
-        May an orderly end come?  Asked only after L{flush}.
+        May an orderly end come?  Asked only after ``flush``.
         """
         return not self.backlog
 
@@ -185,7 +185,7 @@ class CodecBase:
         Say nothing, read and forget everything, and end at the deadline: what
         a prober sees is a port that never answers, whatever it sent.
 
-        :param deadline: on the clock of C{now}, in seconds.
+        :param deadline: on the clock of ``now``, in seconds.
         """
         self.buffer.clear()
         self.state = self._draining

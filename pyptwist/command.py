@@ -1,5 +1,5 @@
 """
-What the C{pyptwist} command does: the same as C{twistd pt}, without twistd; and
+What the ``pyptwist`` command does: the same as ``twistd pt``, without twistd; and
 what helps around it.
 """
 
@@ -19,7 +19,7 @@ from pyptwist.state import StateDirectory
 
 class BridgeLineOptions(usage.Options):
     """
-    C{pyptwist bridge-line}.
+    ``pyptwist bridge-line``.
     """
 
     synopsis = "--state PATH [options]"
@@ -78,7 +78,7 @@ def _demoOptions() -> usage.Options:
 
 class Options(tap.Options):
     """
-    C{pyptwist}.
+    ``pyptwist``.
     """
 
     synopsis = "Usage: pyptwist [options]"

@@ -30,6 +30,7 @@ from pyptwist.errors import HandshakeTimeout, LocalProtocolError, causeOfFailure
 from pyptwist.interfaces import ICodec, ITransportConnection
 from pyptwist.metrics import Metrics
 from pyptwist.producers import ProducerMembrane, setReadSize
+from pyptwist.promptness import promptWriter
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -67,7 +68,7 @@ class CodecConnection:
         :param codec: fresh, of this connection alone.
         :param build: makes the application's protocol, at Ready; None refuses.
         :param ready: called with that protocol once it is connected.
-        :param failed: called instead of C{ready}, at most once.
+        :param failed: called instead of ``ready``, at most once.
         """
         self._reactor = reactor
         self._codec: ICodec | None = codec
@@ -77,6 +78,7 @@ class CodecConnection:
         self._ready: Callable[[IProtocol], object] | None = ready
         self._failed: Callable[[Failure], object] | None = failed
         self.transport: Any = None
+        self._transmit: Callable[[bytes], Any] | None = None
         self.disconnecting = False
         self._protocol: IProtocol | None = None
         self._life = _Life.HANDSHAKE
@@ -96,6 +98,7 @@ class CodecConnection:
 
     def makeConnection(self, transport: ITransport) -> None:
         self.transport = transport
+        self._transmit = promptWriter(transport)
         setReadSize(transport, limits.HANDSHAKE_READ)
         self._metrics.handshakesBegun += 1
         self.connectionMade()
@@ -236,8 +239,9 @@ class CodecConnection:
             return
         kind = type(effect)
         if kind is Transmit:
+            assert self._transmit is not None
             # Twisted takes bytes and nothing that is like them.
-            self.transport.write(bytes(effect.data))  # type: ignore[union-attr]
+            self._transmit(bytes(effect.data))  # type: ignore[union-attr]
         elif kind is Deliver:
             self._deliver(effect)  # type: ignore[arg-type]
         elif kind is Ready:
@@ -278,12 +282,10 @@ class CodecConnection:
         self._peer, self._host = self.transport.getPeer(), self.transport.getHost()
         try:
             protocol = build(self.getPeer())
+            if protocol is None:
+                raise NoProtocol
         except Exception:
             self._fail(Failure())
-            self._finish(None)
-            return
-        if protocol is None:
-            self._fail(Failure(NoProtocol()))
             self._finish(None)
             return
         self._cancel("_deadline")
@@ -337,7 +339,7 @@ class CodecConnection:
         self.disconnecting = True
         self._stopTimers()
         self._releaseMembrane()
-        self.transport = self._codec = self._protocol = None
+        self.transport = self._transmit = self._codec = self._protocol = None
         if protocol is None:
             self._fail(reason)
         else:

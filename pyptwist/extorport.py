@@ -13,10 +13,10 @@ client is before the client's bytes.
     server  command (2), length (2), body
 
 Hashes are HMAC-SHA256 by the cookie, a file that only the two sides can read.
-The client sends C{USERADDR}, C{TRANSPORT} and C{DONE}; the server answers C{OKAY}
-or C{DENY}; either skips commands that it does not know.
+The client sends ``USERADDR``, ``TRANSPORT`` and ``DONE``; the server answers ``OKAY``
+or ``DENY``; either skips commands that it does not know.
 
-tor closes a connection on which anything follows C{DONE} before its C{OKAY}, so
+tor closes a connection on which anything follows ``DONE`` before its ``OKAY``, so
 nothing does.
 
 Source: ext-orport-spec; what tor 0.4.9 was seen to do.
@@ -96,7 +96,7 @@ def createCookie(
 
     :param directory: where; nobody else may enter it.
     :param entropy: gives that many unpredictable bytes.
-    :returns: the cookie, 32 bytes, for L{ExtORPortServer}.
+    :returns: the cookie, 32 bytes, for ``ExtORPortServer``.
     :raises ConfigurationError: if it cannot be written.
     """
     cookie = entropy(_COOKIE_LENGTH)
@@ -177,7 +177,7 @@ class ExtORPortClient(_ExtORPortCodec):
         entropy: Callable[[int], bytes],
     ) -> None:
         """
-        :param cookie: see L{readCookie}.
+        :param cookie: see ``readCookie``.
         :param userAddress: the client's IP address and port, neither 0 nor with
             a zone; None if unknown.
         :param transportName: a C identifier.
@@ -259,7 +259,7 @@ class ExtORPortServer(_ExtORPortCodec):
         accept: Callable[[HostPort | None, str | None], bool] | None = None,
     ) -> None:
         """
-        :param cookie: see L{createCookie}.
+        :param cookie: see ``createCookie``.
         :param entropy: gives that many unpredictable bytes.
         :param accept: judges a client by its address and transport: True for
             OKAY, False for DENY.  None takes everybody.

@@ -42,7 +42,7 @@ Options: {program} --help
 
 def guidance(argument: str) -> str:
     """
-    :param argument: C{sys.argv[0]}.
+    :param argument: ``sys.argv[0]``.
     :returns: what to do, in commands with absolute paths: tor looks nothing up.
     """
     return _TEXT.format(
@@ -63,7 +63,7 @@ def _program(argument: str) -> list[str]:
 
 def _command(argument: str) -> list[str]:
     """
-    :returns: how to start the C{pyptwist} command.
+    :returns: how to start the ``pyptwist`` command.
     """
     beside = os.path.join(os.path.dirname(os.path.abspath(argument)), "pyptwist")
     if os.path.isfile(beside) and os.access(beside, os.X_OK):

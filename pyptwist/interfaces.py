@@ -67,8 +67,8 @@ class INetwork(Interface):
         """
         Bind a UDP socket.
 
-        :param protocol: a L{twisted.internet.protocol.DatagramProtocol}.
-        :returns: the L{twisted.internet.interfaces.IListeningPort}.
+        :param protocol: a ``twisted.internet.protocol.DatagramProtocol``.
+        :returns: the ``twisted.internet.interfaces.IListeningPort``.
         :raises DatagramsForbidden: under an upstream proxy.
         """
 
@@ -115,8 +115,8 @@ class IClientTransport(ITransportMethod):
         How to reach one server.
 
         Everything is validated, and keys are made, before any packet is sent.
-        C{connect()} fires only once payload may flow, with a protocol whose
-        transport provides L{ITransportConnection}.
+        ``connect()`` fires only once payload may flow, with a protocol whose
+        transport provides ``ITransportConnection``.
 
         :param target: the server; None where the arguments name it (PT 3.0's
             serverAddress, meek's url).
@@ -154,7 +154,7 @@ class IServerTransport(ITransportMethod):
 
 class ITransportConnection(ITransport, IConsumer, IPushProducer):
     """
-    What application protocols get as C{.transport}.
+    What application protocols get as ``.transport``.
     """
 
     methodName: str = Attribute("The name of the transport method.")
@@ -174,7 +174,7 @@ class ICodec(Interface):
     A one-to-one transport method's state machine for one network connection.
 
     Effects are applied in order, and none follows
-    L{Finished<pyptwist.codec.Finished>}.  C{now} is in seconds on any clock
+    ``Finished``.  ``now`` is in seconds on any clock
     that never goes back.
     """
 
@@ -213,5 +213,5 @@ class ICodec(Interface):
 
     def timerFired(now: float) -> list[Effect]:
         """
-        C{nextTimer} has come.  Harmless when called early.
+        ``nextTimer`` has come.  Harmless when called early.
         """

@@ -1,5 +1,5 @@
 """
-The C{pyptwist} command.
+The ``pyptwist`` command.
 
 Standard output is taken over before anything else is imported: whatever that
 prints, then, does not reach the parent.

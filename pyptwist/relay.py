@@ -20,6 +20,7 @@ from twisted.python.failure import Failure
 
 from pyptwist import limits
 from pyptwist.producers import setReadSize
+from pyptwist.promptness import promptWriter
 
 
 class RelayEnd(Protocol):
@@ -93,7 +94,7 @@ def join(one: RelayEnd, other: RelayEnd) -> None:
     a, b = _transport(one), _transport(other)
     for transport in (a, b):
         setReadSize(transport, limits.TCP_READ)
-    one._forward, other._forward = b.write, a.write
+    one._forward, other._forward = promptWriter(b), promptWriter(a)
     a.registerProducer(b, True)
     b.registerProducer(a, True)
     # The first may hold data that makes the second pause it, or end it.

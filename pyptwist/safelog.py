@@ -1,7 +1,7 @@
 """
 Logs that can be shown around: addresses are taken out at the sink.
 
-Whatever is logged, by whom and in what words, passes through L{scrub} on its
+Whatever is logged, by whom and in what words, passes through ``scrub`` on its
 way into a file, to standard error or to the parent: tracebacks and the messages
 of third parties included.  Eliding addresses where messages are made fails as
 soon as somebody forgets.
@@ -34,7 +34,7 @@ from pyptwist.errors import ConfigurationError
 #: What stands where an address stood; tor and other transports use this word.
 SCRUBBED: Final = "[scrubbed]"
 
-#: The names that L{levelNamed} takes.
+#: The names that ``levelNamed`` takes.
 LEVELS: Final = ("debug", "info", "warn", "error")
 
 # Every pattern must be linear in the text, which a peer may have written: runs
@@ -82,7 +82,7 @@ def scrub(text: str) -> str:
     three parts stay.
 
     :param text: of any length, from anywhere.
-    :returns: the text with C{[scrubbed]} in each such place.
+    :returns: the text with ``[scrubbed]`` in each such place.
     """
     text = _IPV6.sub(_withoutIPv6, text)
     text = _IPV4.sub(SCRUBBED, text)
@@ -93,7 +93,7 @@ def scrub(text: str) -> str:
 
 def levelNamed(name: str) -> LogLevel:
     """
-    :param name: one of L{LEVELS}, in any case; C{warning} will do as well.
+    :param name: one of ``LEVELS``, in any case; ``warning`` will do as well.
     :raises ConfigurationError: naming what is allowed.
     """
     lowered = name.lower().removesuffix("ing")
@@ -147,7 +147,7 @@ def openLogFile(path: str) -> TextIO:
     Open a log file for appending; its directory must be there.
 
     The file is readable to its owner alone, and starts anew at
-    L{limits.LOG_FILE} bytes, when one older file is kept as C{path.1}.
+    ``limits.LOG_FILE`` bytes, when one older file is kept as ``path.1``.
 
     :raises ConfigurationError: if it cannot be opened.
     """
@@ -168,7 +168,7 @@ def openLogFile(path: str) -> TextIO:
 def standardError() -> TextIO:
     """
     :returns: standard error as the process got it, whatever stands for
-        C{sys.stderr} by now; a file that swallows all, if the process got none.
+        ``sys.stderr`` by now; a file that swallows all, if the process got none.
     """
     return sys.__stderr__ or open(os.devnull, "w", encoding="utf-8")
 
@@ -187,8 +187,8 @@ def _withoutIPv6(match: re.Match[str]) -> str:
 
 def _isIPv6(candidate: str, following: str) -> bool:
     """
-    Tell C{fe80::1} from C{::} and from the middle of C{std::foo} or
-    C{tests.py::Case}.
+    Tell ``fe80::1`` from ``::`` and from the middle of ``std::foo`` or
+    ``tests.py::Case``.
     """
     if not candidate.strip(":."):
         return False

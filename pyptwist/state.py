@@ -29,9 +29,9 @@ class StateDirectory:
     """
     A private directory of small files.
 
-    It is made, with its parents, by the first L{write}: mode 0700 whatever the
+    It is made, with its parents, by the first ``write``: mode 0700 whatever the
     umask.  One that exists and is ours is tightened to that.  Everything that
-    is wrong with it is a L{ConfigurationError} that says how to put it right.
+    is wrong with it is a ``ConfigurationError`` that says how to put it right.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -56,7 +56,7 @@ class StateDirectory:
     def create(self) -> None:
         """
         Make the directory, if need be, and make it private: for who opens files
-        in it by L{path}.
+        in it by ``path``.
 
         :raises ConfigurationError: if it cannot be made, is no directory, or
             is not ours alone.
@@ -65,10 +65,10 @@ class StateDirectory:
 
     def read(self, name: str) -> bytes | None:
         """
-        :param name: see L{path}.
+        :param name: see ``path``.
         :returns: the file's bytes; None if it, or the directory, is missing.
         :raises ConfigurationError: if it is there but cannot be read, is no
-            plain file, or is larger than L{limits.STATE_FILE}.
+            plain file, or is larger than ``limits.STATE_FILE``.
         """
         path = self.path(name)
         try:
@@ -89,8 +89,8 @@ class StateDirectory:
         Replace a file: whatever happens, the old bytes are there or the new
         ones, on the disk too, and never a mixture.  Its mode is 0600.
 
-        :param name: see L{path}.
-        :param data: all that is to be in it; at most L{limits.STATE_FILE} bytes.
+        :param name: see ``path``.
+        :param data: all that is to be in it; at most ``limits.STATE_FILE`` bytes.
         :raises ConfigurationError: if it cannot be written.
         """
         path = self.path(name)

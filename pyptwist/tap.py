@@ -1,7 +1,7 @@
 """
-C{twistd pt}, and its options.
+``twistd pt``, and its options.
 
-Left alone, C{twistd} goes into the background, writes a pid file where it stands
+Left alone, ``twistd`` goes into the background, writes a pid file where it stands
 and logs to standard output.  Each of the three breaks a child of tor; here they
 are undone when the options are read, whatever the command line says.
 """
@@ -114,7 +114,7 @@ def makeService(options: Mapping[str, Any]) -> ChildService:
     """
     Open the conversation with the parent, and make what goes on with it.
 
-    :param options: L{Options}, parsed.
+    :param options: ``Options``, parsed.
     :raises SystemExit: if the child cannot start; the parent has been told why.
     """
     reporter = _reporter()

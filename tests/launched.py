@@ -46,7 +46,7 @@ class LaunchedCase(SynchronousTestCase):
         """
         Set what a parent sets for a client.
 
-        :param more: other variables, without C{TOR_PT_}.
+        :param more: other variables, without ``TOR_PT_``.
         :returns: the state directory, which does not exist.
         """
         state = str(os.path.abspath(self.mktemp()))

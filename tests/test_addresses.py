@@ -1,5 +1,5 @@
 """
-Tests for L{pyptwist.addresses}.
+Tests for ``pyptwist.addresses``.
 """
 
 from __future__ import annotations

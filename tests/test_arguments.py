@@ -1,5 +1,5 @@
 """
-Tests for L{pyptwist.arguments}.
+Tests for ``pyptwist.arguments``.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _SECRETS = st.text(st.sampled_from("0123456789ABCDEF+/=-XYZ \0\xe9\u0663"), min_
 
 def single(value: JSON) -> Arguments:
     """
-    :returns: one argument, C{key}.
+    :returns: one argument, ``key``.
     """
     return Arguments([("key", value)])
 

@@ -1,5 +1,5 @@
 """
-Tests for L{pyptwist.bridgefile}.
+Tests for ``pyptwist.bridgefile``.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _ENTRIES = st.builds(
 
 class EntryTests(SynchronousTestCase):
     """
-    Tests for L{Entry}.
+    Tests for ``Entry``.
     """
 
     def test_everywhere(self) -> None:
@@ -88,7 +88,7 @@ class EntryTests(SynchronousTestCase):
 
 class FileTests(SynchronousTestCase):
     """
-    Tests for L{compose} and L{parse}.
+    Tests for ``compose`` and ``parse``.
     """
 
     @given(st.lists(_ENTRIES, max_size=4))
@@ -114,7 +114,7 @@ class FileTests(SynchronousTestCase):
 
 class FingerprintTests(SynchronousTestCase):
     """
-    Tests for L{torsFingerprint}.
+    Tests for ``torsFingerprint``.
     """
 
     def test_found(self) -> None:

@@ -1,5 +1,5 @@
 """
-Tests for L{pyptwist.codec}.
+Tests for ``pyptwist.codec``.
 """
 
 from __future__ import annotations

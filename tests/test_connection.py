@@ -1,5 +1,5 @@
 """
-Tests for L{pyptwist.connection}.
+Tests for ``pyptwist.connection``.
 """
 
 from __future__ import annotations

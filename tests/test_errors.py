@@ -1,5 +1,5 @@
 """
-Tests for L{pyptwist.errors}.
+Tests for ``pyptwist.errors``.
 """
 
 from __future__ import annotations

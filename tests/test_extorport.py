@@ -1,5 +1,5 @@
 """
-L{pyptwist.extorport}.
+``pyptwist.extorport``.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ class ConformanceTests(CodecConformance, SynchronousTestCase):
 
 class ClientTests(SynchronousTestCase):
     """
-    L{ExtORPortClient}.
+    ``ExtORPortClient``.
     """
 
     def test_conversation(self) -> None:
@@ -298,7 +298,7 @@ class ClientTests(SynchronousTestCase):
 
 class CookieTests(SynchronousTestCase):
     """
-    L{readCookie} and L{createCookie}.
+    ``readCookie`` and ``createCookie``.
     """
 
     header = b"! Extended ORPort Auth Cookie !\n"

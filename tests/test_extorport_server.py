@@ -1,5 +1,5 @@
 """
-L{pyptwist.extorport.ExtORPortServer}; the rest is in L{tests.test_extorport}.
+``pyptwist.extorport.ExtORPortServer``; the rest is in ``tests.test_extorport``.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from tests.test_extorport import (
 
 class ServerTests(SynchronousTestCase):
     """
-    L{ExtORPortServer}.
+    ``ExtORPortServer``.
     """
 
     def _told(self, commands: bytes) -> tuple[HostPort | None, str | None, Side]:

@@ -1,5 +1,5 @@
 """
-Tests for L{pyptwist.main}, L{pyptwist.command} and L{pyptwist.guidance}.
+Tests for ``pyptwist.main``, ``pyptwist.command`` and ``pyptwist.guidance``.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class MainCase(LaunchedCase):
 
 class MainTests(MainCase):
     """
-    Tests for L{main}.
+    Tests for ``main``.
     """
 
     def test_version(self) -> None:
@@ -95,7 +95,7 @@ class MainTests(MainCase):
 
 class BridgeLineTests(MainCase):
     """
-    Tests for C{pyptwist bridge-line}.
+    Tests for ``pyptwist bridge-line``.
     """
 
     def setUp(self) -> None:
@@ -182,7 +182,7 @@ class BridgeLineTests(MainCase):
 
 class GuidanceTests(SynchronousTestCase):
     """
-    Tests for L{guidance}.
+    Tests for ``guidance``.
     """
 
     def setUp(self) -> None:
@@ -215,7 +215,7 @@ class GuidanceTests(SynchronousTestCase):
 
     def test_module(self) -> None:
         """
-        Who ran C{python -m pyptwist} gets that.
+        Who ran ``python -m pyptwist`` gets that.
         """
         text = guidance(f"{self.bin}/__main__.py")
         self.assertIn(f"exec {sys.executable} -m pyptwist\n", text)

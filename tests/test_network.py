@@ -1,5 +1,5 @@
 """
-Tests for L{pyptwist.network}.
+Tests for ``pyptwist.network``.
 """
 
 from __future__ import annotations
@@ -193,7 +193,7 @@ class DirectTests(NetworkCase):
 
     def test_unknownName(self) -> None:
         """
-        A name that nobody knows is the cause C{dns}.
+        A name that nobody knows is the cause ``dns``.
         """
         self.dial(DirectNetwork(self.reactor), "example.org")
         [failure] = self.failures
@@ -243,7 +243,7 @@ class DirectTests(NetworkCase):
 
 class ProxiedCase(NetworkCase):
     """
-    A SOCKS5 proxy at L{PROXY}; nobody must ask the resolver for anything.
+    A SOCKS5 proxy at ``PROXY``; nobody must ask the resolver for anything.
     """
 
     text = "socks5://192.0.2.9:1080"

@@ -1,5 +1,5 @@
 """
-Tests for L{pyptwist.parsers}, through Twisted's own functions.
+Tests for ``pyptwist.parsers``, through Twisted's own functions.
 """
 
 from __future__ import annotations

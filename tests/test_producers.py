@@ -1,5 +1,5 @@
 """
-Tests for L{pyptwist.producers}.
+Tests for ``pyptwist.producers``.
 """
 
 from __future__ import annotations

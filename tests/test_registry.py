@@ -1,5 +1,5 @@
 """
-Tests for L{pyptwist.registry}.
+Tests for ``pyptwist.registry``.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-Tests for L{pyptwist.relay}.
+Tests for ``pyptwist.relay``.
 """
 
 from __future__ import annotations

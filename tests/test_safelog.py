@@ -1,5 +1,5 @@
 """
-Tests for L{pyptwist.safelog}.
+Tests for ``pyptwist.safelog``.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ _PORTS = st.integers(1, 65535)
 
 class ScrubTests(SynchronousTestCase):
     """
-    Tests for L{scrub}.
+    Tests for ``scrub``.
     """
 
     def test_gone(self) -> None:
@@ -194,7 +194,7 @@ class ScrubTests(SynchronousTestCase):
 
 class LevelTests(SynchronousTestCase):
     """
-    Tests for L{levelNamed}.
+    Tests for ``levelNamed``.
     """
 
     def test_names(self) -> None:
@@ -315,7 +315,7 @@ class ObserverTests(SynchronousTestCase):
 
 class FileTests(SynchronousTestCase):
     """
-    Tests for L{openLogFile} and L{standardError}.
+    Tests for ``openLogFile`` and ``standardError``.
     """
 
     def test_private(self) -> None:

@@ -1,5 +1,5 @@
 """
-Tests for L{pyptwist.state}.
+Tests for ``pyptwist.state``.
 """
 
 from __future__ import annotations

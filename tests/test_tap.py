@@ -1,5 +1,5 @@
 """
-Tests for L{pyptwist.tap}.
+Tests for ``pyptwist.tap``.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _DEFAULTS = {"log-file": None, "log-level": LogLevel.info, "unsafe-logging": 0}
 
 class OptionsTests(LaunchedCase):
     """
-    Tests for L{tap.Options}.
+    Tests for ``tap.Options``.
     """
 
     def parse(self, *arguments: str, parent: Any = None) -> tap.Options:
@@ -111,7 +111,7 @@ class OptionsTests(LaunchedCase):
 
 class ServiceTests(LaunchedCase):
     """
-    Tests for L{tap.makeService}.
+    Tests for ``tap.makeService``.
     """
 
     def setUp(self) -> None:
@@ -302,7 +302,7 @@ class PluginTests(SynchronousTestCase):
 
     def test_found(self) -> None:
         """
-        Twisted finds what the module adds, and our options behind C{pt}.
+        Twisted finds what the module adds, and our options behind ``pt``.
         """
         from twisted.application.service import IServiceMaker
         from twisted.internet.interfaces import (

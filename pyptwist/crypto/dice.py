@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
-#: Gives that many unpredictable bytes, as L{os.urandom} does.
+#: Gives that many unpredictable bytes, as ``os.urandom`` does.
 Entropy: TypeAlias = Callable[[int], bytes]
 
 

@@ -33,7 +33,7 @@ _INT31: Final = (1 << 31) - 1
 def generatorHash(seed: bytes) -> Any:
     """
     The hash behind the blocks, for loops that cannot afford a method call for
-    each: a block is C{digest()}, and goes back in with C{update(block)}.
+    each: a block is ``digest()``, and goes back in with ``update(block)``.
 
     :param seed: 24 bytes.
     :raises ValueError: if it is of another length.

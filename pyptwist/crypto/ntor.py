@@ -40,7 +40,7 @@ class Agreement:
     """
     What both sides have afterwards, if they talked to each other.
 
-    :ivar keySeed: 32 secret bytes, for L{expand}.
+    :ivar keySeed: 32 secret bytes, for ``expand``.
     :ivar auth: the server's proof, 32 bytes.  A client compares it, in
         constant time, with what it received.
     """
@@ -85,7 +85,7 @@ def expand(keySeed: bytes, length: int) -> bytes:
     """
     Derive keys: HKDF-SHA256 (RFC 5869) with ntor's salt and info.
 
-    :param keySeed: of an L{Agreement}.
+    :param keySeed: of an ``Agreement``.
     :param length: bytes wanted, up to 8160.
     """
     return HKDF(SHA256(), length, salt=_EXTRACT, info=_EXPAND).derive(keySeed)

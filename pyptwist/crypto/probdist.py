@@ -67,7 +67,7 @@ def seededWeights(
     :param seed: 24 bytes.
     :param minimum: the smallest number that may occur, 0 or more.
     :param maximum: the largest, up to 65535.
-    :param biased: obfs4proxy's C{-obfs4-distBias}, and scramblesuit: a few
+    :param biased: obfs4proxy's ``-obfs4-distBias``, and scramblesuit: a few
         numbers get nearly all the weight.
     :returns: the numbers, and the weight of each.
     """
@@ -87,7 +87,7 @@ def seededTable(seed: bytes, minimum: int, maximum: int, biased: bool = False) -
     It costs about a millisecond, nearly all of it for the permutation, so the
     last few are kept: a client meets the same servers again and again.
 
-    :param seed: see L{seededWeights}, as for the others.
+    :param seed: see ``seededWeights``, as for the others.
     """
     return Table(*seededWeights(seed, minimum, maximum, biased))
 

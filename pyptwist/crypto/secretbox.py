@@ -51,14 +51,14 @@ class Cursor:
 
 def cursor(buffer: bytes | bytearray | memoryview) -> Cursor:
     """
-    L{pointer}, without C.
+    ``pointer``, without C.
     """
     return Cursor(memoryview(buffer))
 
 
 def sealAt(box: Cursor, message: bytes, length: int, nonce: bytes, key: bytes) -> int:
     """
-    L{seal}, without C.
+    ``seal``, without C.
     """
     box.write(crypto_secretbox(message, nonce, key))
     return 0
@@ -66,7 +66,7 @@ def sealAt(box: Cursor, message: bytes, length: int, nonce: bytes, key: bytes) -
 
 def openAt(message: Cursor, box: Cursor, length: int, nonce: bytes, key: bytes) -> int:
     """
-    L{unseal}, without C.
+    ``unseal``, without C.
     """
     try:
         message.write(crypto_secretbox_open(box.read(length), nonce, key))
@@ -79,14 +79,14 @@ def openAt(message: Cursor, box: Cursor, length: int, nonce: bytes, key: bytes) 
 #: buffer cannot be resized while a pointer is kept.
 pointer: Callable[[bytes | bytearray | memoryview], Any]
 
-#: C{seal(box, message, length, nonce, key)} encrypts C{length} bytes of
-#: C{message}, a bytes object, to length + 16 bytes at the pointer C{box}.
+#: ``seal(box, message, length, nonce, key)`` encrypts ``length`` bytes of
+#: ``message``, a bytes object, to length + 16 bytes at the pointer ``box``.
 #: Returns 0.
 seal: Callable[[Any, bytes, int, bytes, bytes], int]
 
-#: C{unseal(message, box, length, nonce, key)} decrypts the C{length} bytes at
-#: the pointer C{box}, 16 or more, to length - 16 bytes at the pointer
-#: C{message}.  Returns 0, or something else if the box is not authentic.
+#: ``unseal(message, box, length, nonce, key)`` decrypts the ``length`` bytes at
+#: the pointer ``box``, 16 or more, to length - 16 bytes at the pointer
+#: ``message``.  Returns 0, or something else if the box is not authentic.
 unseal: Callable[[Any, Any, int, bytes, bytes], int]
 
 if hasattr(lib, "crypto_secretbox_easy"):

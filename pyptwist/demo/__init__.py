@@ -1,5 +1,5 @@
 """
-C{pyptwist demo}: a client and a server, each in a process of its own, and data
+``pyptwist demo``: a client and a server, each in a process of its own, and data
 through both; all on this machine.
 
 ::
@@ -19,7 +19,7 @@ from pyptwist.errors import ConfigurationError
 
 class Options(usage.Options):
     """
-    C{pyptwist demo}.
+    ``pyptwist demo``.
     """
 
     synopsis = "[options]"

@@ -41,11 +41,11 @@ class Child(ProcessProtocol):
 
     def launch(self, state: str, variables: Mapping[str, str]) -> Deferred[list[str]]:
         """
-        Start it, as C{python -m pyptwist}.
+        Start it, as ``python -m pyptwist``.
 
         :param state: its state directory.
-        :param variables: what to say besides, without C{TOR_PT_}.
-        :returns: see C{ready}; fails with L{ManagedProcessError}.
+        :param variables: what to say besides, without ``TOR_PT_``.
+        :returns: see ``ready``; fails with ``ManagedProcessError``.
         """
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("TOR_PT_")}
         said = {

@@ -73,7 +73,7 @@ class Child(Service):
         """
         Stop listening and close every connection.
 
-        :returns: fires when all are closed, or L{limits.SHUTDOWN} is over.
+        :returns: fires when all are closed, or ``limits.SHUTDOWN`` is over.
         """
         super().stopService()  # type: ignore[no-untyped-call]
         self._lifeline.stop()

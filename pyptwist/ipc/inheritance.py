@@ -67,10 +67,10 @@ def claim() -> Inheritance:
 
 def claimForTwistd(arguments: Sequence[str]) -> None:
     """
-    Claim standard output early if this process is a parent's C{twistd pt}: with
+    Claim standard output early if this process is a parent's ``twistd pt``: with
     twistd, our own code runs only when all plugin modules have been imported.
 
-    :param arguments: C{sys.argv}.
+    :param arguments: ``sys.argv``.
     """
     program = os.path.basename(arguments[0]) if arguments else ""
     if program.startswith("twistd") and "pt" in arguments[1:] and isLaunched():

@@ -37,8 +37,8 @@ class Launched:
     """
     A method that listens.
 
-    :ivar port: the L{twisted.internet.interfaces.IListeningPort}.
-    :ivar factory: the mode's, with C{connections} and C{closeAll()}.
+    :ivar port: the ``twisted.internet.interfaces.IListeningPort``.
+    :ivar factory: the mode's, with ``connections`` and ``closeAll()``.
     :ivar arguments: what clients need, on the server's side.
     """
 
@@ -96,7 +96,7 @@ class ClientSide:
     def __init__(self, context: Context, local: Any, plugins: Plugins) -> None:
         """
         :param context: for the methods.
-        :param local: the L{INetwork<pyptwist.interfaces.INetwork>} that listens.
+        :param local: the ``INetwork`` that listens.
         """
         self._context = context
         self._local = local
@@ -135,7 +135,7 @@ class ServerSide:
         self, context: Context, local: Any, plugins: Plugins, configuration: Configuration
     ) -> None:
         """
-        :param local: the L{INetwork<pyptwist.interfaces.INetwork>} that reaches
+        :param local: the ``INetwork`` that reaches
             tor's port.
         """
         self._context = context
@@ -191,7 +191,7 @@ class ServerSide:
 
 def outside(reactor: Any, configuration: Configuration) -> Any:
     """
-    :returns: the L{INetwork<pyptwist.interfaces.INetwork>} that the parent wants
+    :returns: the ``INetwork`` that the parent wants
         its methods to use.
     """
     direct = DirectNetwork(reactor, configuration.outboundV4, configuration.outboundV6)

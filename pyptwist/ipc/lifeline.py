@@ -97,7 +97,7 @@ class Lifeline:
         :param onEnd: called once, by the reactor.
         :param parent: the process id that the parent had at first.
         :param watchInput: whether the end of standard input means the end.
-        :param signals: makes the L{Signals}.
+        :param signals: makes the ``Signals``.
         :param getParent: gives the present parent's process id.
         """
         self._onEnd: Callable[[], None] | None = onEnd

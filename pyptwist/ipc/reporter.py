@@ -2,7 +2,7 @@
 The one who writes to the parent.
 
 Whoever else writes to that descriptor would break the IPC, so it is known here
-only (see L{pyptwist.ipc.inheritance}).
+only (see ``pyptwist.ipc.inheritance``).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Reporter:
         """
         Write a line of the configuration, or a status.
 
-        :param line: made by a function of L{pyptwist.ipc.lines}.
+        :param line: made by a function of ``pyptwist.ipc.lines``.
         :raises LocalProtocolError: if it must not come now; nothing is written.
         """
         self._order.accept(line)

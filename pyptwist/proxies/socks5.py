@@ -2,7 +2,7 @@
 SOCKS5, the client's side: for upstream proxies, and for other people's
 pluggable transports, which take arguments as user name and password.
 
-The wire is shown in L{pyptwist.proxies.socks5wire}.  Each message waits for the
+The wire is shown in ``pyptwist.proxies.socks5wire``.  Each message waits for the
 answer to the one before, as tor does it: not every server takes them together.
 
 Sources: RFC 1928 and RFC 1929; pt-spec, section 3.5.
@@ -43,7 +43,7 @@ class Socks5Refused(UpstreamProxyError):
     The proxy understood, and said no.
 
     :ivar code: its reply code, 1 to 255 (RFC 1928, section 6).
-    :ivar cause: what the proxy says went wrong behind it; C{UPSTREAM_PROXY}
+    :ivar cause: what the proxy says went wrong behind it; ``UPSTREAM_PROXY``
         where it says nothing of that kind.
     """
 

@@ -1,7 +1,7 @@
 """
 The local side: what an application says to our SOCKS5 port, and what we answer.
 
-The wire is shown in L{pyptwist.proxies.socks5wire}.  A user name and password
+The wire is shown in ``pyptwist.proxies.socks5wire``.  A user name and password
 carry the arguments of the transport (pt-spec, section 3.5), so there is nobody to
 keep out: the port is protected by being on loopback.
 
@@ -58,7 +58,7 @@ class Reply:
 class Request:
     """
     The application wants a connection.  Answer by
-    L{Socks5Negotiation.succeed} or L{Socks5Negotiation.refuse}.
+    ``Socks5Negotiation.succeed`` or ``Socks5Negotiation.refuse``.
 
     :ivar target: an IP address or a name, not resolved, and a port.
     :ivar arguments: for the transport; empty if none came.
@@ -89,7 +89,7 @@ class Socks5Negotiation:
 
     :ivar request: what was asked for, once that is known.
     :ivar trailing: bytes that came behind the request: payload, sent early.
-        Whoever reads on after L{succeed} delivers these first.
+        Whoever reads on after ``succeed`` delivers these first.
     """
 
     def __init__(self) -> None:
@@ -104,11 +104,11 @@ class Socks5Negotiation:
         """
         Bytes from the application.
 
-        After L{Request} at most L{limits.SOCKS_EARLY} bytes are kept; a caller
+        After ``Request`` at most ``limits.SOCKS_EARLY`` bytes are kept; a caller
         that stops reading then never gets there.
 
-        :returns: what to do, in order; nothing after L{Refuse}.
-        :raises LocalProtocolError: after L{succeed}.
+        :returns: what to do, in order; nothing after ``Refuse``.
+        :raises LocalProtocolError: after ``succeed``.
         """
         self._buffer += data
         while self._state():

@@ -96,7 +96,7 @@ def encodeAddress(address: HostPort) -> bytes:
     """
     Write an address from its type to its port.
 
-    :param address: see L{requireTarget}; or an IP address with any port.
+    :param address: see ``requireTarget``; or an IP address with any port.
     """
     port = address.port.to_bytes(2, "big")
     match address.ip:
@@ -127,9 +127,9 @@ def addressLength(head: bytes | bytearray) -> int | None:
 
 def decodeAddress(data: bytes) -> HostPort:
     """
-    Read an address that L{encodeAddress} could have written.
+    Read an address that ``encodeAddress`` could have written.
 
-    :param data: of the length that L{addressLength} tells.
+    :param data: of the length that ``addressLength`` tells.
     :raises ConfigurationError: for port 0, or a name that is none.
     """
     body, port = data[1:-2], int.from_bytes(data[-2:], "big")

@@ -11,14 +11,14 @@ class TunnelCodec(CodecBase):
     """
     A codec that steps aside once its handshake is done.
 
-    A subclass ends its handshake with L{established}.  From there on every
+    A subclass ends its handshake with ``established``.  From there on every
     chunk passes by reference: the buffer, its cap and the states are no longer
     in the way.
     """
 
     def established(self) -> None:
         """
-        The handshake is done: L{Ready<pyptwist.codec.Ready>}, then whatever
+        The handshake is done: ``Ready``, then whatever
         came behind the handshake's last byte, which is payload.
         """
         self.ready()

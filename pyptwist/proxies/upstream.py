@@ -1,5 +1,5 @@
 """
-The proxy that a client must go through, as C{TOR_PT_PROXY} names it.
+The proxy that a client must go through, as ``TOR_PT_PROXY`` names it.
 
 ::
 
@@ -8,7 +8,7 @@ The proxy that a client must go through, as C{TOR_PT_PROXY} names it.
     http://[USER[:PASSWORD]@]IP:PORT
 
 tor writes user name and password as they are, without percent-encoding, so a
-password may hold C{@}, C{:} and C{/}: the last C{@} ends it, and the first C{:}
+password may hold ``@``, ``:`` and ``/``: the last ``@`` ends it, and the first ``:``
 ends the user name.  IPv6 addresses are in brackets.  tor resolves the proxy's own
 name itself and fills in the port that its torrc left out, so an IP address and
 a port are required here: a name would be resolved outside of the proxy.
@@ -32,7 +32,7 @@ class UpstreamProxy:
     """
     An upstream proxy, checked as far as that goes without asking it.
 
-    :ivar scheme: C{socks4a}, C{socks5} or C{http}.
+    :ivar scheme: ``socks4a``, ``socks5`` or ``http``.
     :ivar address: of the proxy: an IP address and a port that is not 0.
     :ivar username: None for no authentication.
     :ivar password: None where there is no user name, or no password.
@@ -67,10 +67,10 @@ class UpstreamProxy:
     @classmethod
     def parse(cls, text: str) -> UpstreamProxy:
         """
-        Read C{TOR_PT_PROXY}.
+        Read ``TOR_PT_PROXY``.
 
         :param text: see the module's text for the forms.
-        :raises ConfigurationError: fit for a C{PROXY-ERROR} line; nothing of the
+        :raises ConfigurationError: fit for a ``PROXY-ERROR`` line; nothing of the
             text is repeated.
         """
         scheme, mark, rest = text.partition("://")
@@ -89,7 +89,7 @@ class UpstreamProxy:
 
     def codecFactory(self, host: str, port: int) -> CodecFactory:
         """
-        How to tunnel to a target, on a connection to L{address}.
+        How to tunnel to a target, on a connection to ``address``.
 
         :param host: a name or an IP address; a name is left to the proxy.
         :param port: 1 to 65535.

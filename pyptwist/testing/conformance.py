@@ -51,7 +51,7 @@ def _kept(pair: CodecPair, side: Side, data: bytes) -> int:
 
 class CodecConformance(_Case):
     """
-    Mix into a trial test case, and set C{method}::
+    Mix into a trial test case, and set ``method``::
 
         class MineTests(CodecConformance, SynchronousTestCase):
             method = Mine
@@ -130,8 +130,8 @@ class CodecConformance(_Case):
 
     def _places(self, dense: int, some: int) -> list[int]:
         """
-        :returns: places in the handshake's messages: each up to C{dense}, the
-            last, and about C{some} between.
+        :returns: places in the handshake's messages: each up to ``dense``, the
+            last, and about ``some`` between.
         """
         whole = self.readyPair()
         longest = max(map(len, whole.client.transmitted + whole.server.transmitted), default=1)

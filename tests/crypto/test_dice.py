@@ -14,7 +14,7 @@ from pyptwist.testing import fixedEntropy
 
 class UniformTests(SynchronousTestCase):
     """
-    L{uniform}
+    ``uniform``
     """
 
     def test_ends(self) -> None:

@@ -27,7 +27,7 @@ BLOCKS = [
 
 class DrbgTests(SynchronousTestCase):
     """
-    L{Drbg}
+    ``Drbg``
     """
 
     def test_blocks(self) -> None:

@@ -79,7 +79,7 @@ def lowOrderPart(publicKey: bytes) -> int | None:
 
 class MapTests(SynchronousTestCase):
     """
-    L{elligator2.toPublicKey}
+    ``elligator2.toPublicKey``
     """
 
     def test_vectors(self) -> None:
@@ -122,7 +122,7 @@ class MapTests(SynchronousTestCase):
 
 class GenerateTests(SynchronousTestCase):
     """
-    L{elligator2.generate}
+    ``elligator2.generate``
     """
 
     def test_vector(self) -> None:

@@ -44,7 +44,7 @@ def keyPair(private: bytes) -> KeyPair:
 
 class NtorTests(SynchronousTestCase):
     """
-    L{ntor}
+    ``ntor``
     """
 
     def test_publicKeys(self) -> None:

@@ -36,7 +36,7 @@ WEIGHTS = [
 
 class SeededTests(SynchronousTestCase):
     """
-    L{seededWeights} and L{seededTable}
+    ``seededWeights`` and ``seededTable``
     """
 
     def test_lengths(self) -> None:
@@ -80,7 +80,7 @@ class SeededTests(SynchronousTestCase):
 
 class SampleTests(SynchronousTestCase):
     """
-    L{Table.sample}
+    ``Table.sample``
     """
 
     def test_follows(self) -> None:
@@ -117,7 +117,7 @@ class SampleTests(SynchronousTestCase):
 
 class RandomTests(SynchronousTestCase):
     """
-    L{randomTable}
+    ``randomTable``
     """
 
     def test_shape(self) -> None:

@@ -15,7 +15,7 @@ from pyptwist.testing import fixedEntropy
 
 class ReplayFilterTests(SynchronousTestCase):
     """
-    L{ReplayFilter}
+    ``ReplayFilter``
     """
 
     def filter(self, capacity: int = 1000) -> ReplayFilter:

@@ -1,5 +1,5 @@
 """
-Tests for L{pyptwist.demo.children}.
+Tests for ``pyptwist.demo.children``.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Process:
 
 class ChildTests(SynchronousTestCase):
     """
-    Tests for L{Child}.
+    Tests for ``Child``.
     """
 
     def setUp(self) -> None:

@@ -1,5 +1,5 @@
 """
-Tests for L{pyptwist.demo.transfer}.
+Tests for ``pyptwist.demo.transfer``.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class TransferTests(SynchronousTestCase):
 
     def run_(self, application: Any, server: type[Protocol] = Destination) -> Deferred[Any]:
         """
-        :returns: the application's C{done}, when all is quiet.
+        :returns: the application's ``done``, when all is quiet.
         """
         network = MemoryNetwork(pieces=1000)
         context, method = memoryContext(self.mktemp(), network=network), Dummy()
@@ -103,7 +103,7 @@ class TransferTests(SynchronousTestCase):
 
 class SourceTests(SynchronousTestCase):
     """
-    Tests for L{Source}.
+    Tests for ``Source``.
     """
 
     def test_hash(self) -> None:
@@ -132,7 +132,7 @@ class SourceTests(SynchronousTestCase):
 
 class SinkTests(SynchronousTestCase):
     """
-    Tests for L{Sink}.
+    Tests for ``Sink``.
     """
 
     @given(st.binary(max_size=50), st.binary(max_size=50), st.integers(1, 20))

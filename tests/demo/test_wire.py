@@ -1,5 +1,5 @@
 """
-Tests for L{pyptwist.demo.wire}.
+Tests for ``pyptwist.demo.wire``.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Hearing(Protocol):
 
 class ObserverTests(SynchronousTestCase):
     """
-    Tests for L{Observer}.
+    Tests for ``Observer``.
     """
 
     def setUp(self) -> None:
@@ -81,7 +81,7 @@ class ObserverTests(SynchronousTestCase):
 
 class ExcerptTests(SynchronousTestCase):
     """
-    Tests for L{excerpt}.
+    Tests for ``excerpt``.
     """
 
     def test_rows(self) -> None:

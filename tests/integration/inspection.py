@@ -21,7 +21,7 @@ from tests.streams import Address
 
 _PROC: Final = Path("/proc")
 
-#: Of the states in Linux's C{tcp_states.h}, the one that matters here.
+#: Of the states in Linux's ``tcp_states.h``, the one that matters here.
 _LISTEN: Final = 0x0A
 
 #: Seconds between two looks.
@@ -33,7 +33,7 @@ class Socket:
     """
     An open TCP or UDP socket.
 
-    :ivar protocol: C{tcp} or C{udp}, with a 6 for IPv6.
+    :ivar protocol: ``tcp`` or ``udp``, with a 6 for IPv6.
     :ivar remote: all zeros if there is none.
     """
 

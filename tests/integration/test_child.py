@@ -36,7 +36,7 @@ _CLEAN = Ended(0, None)
 
 class Forms(TestCase):
     """
-    C{twistd pt} and C{pyptwist} are the same thing.
+    ``twistd pt`` and ``pyptwist`` are the same thing.
     """
 
     timeout = 60

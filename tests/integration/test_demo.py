@@ -1,5 +1,5 @@
 """
-C{pyptwist demo}, as a user sees it.
+``pyptwist demo``, as a user sees it.
 """
 
 from __future__ import annotations

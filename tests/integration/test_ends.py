@@ -41,7 +41,7 @@ class Ends(TestCase):
 
     async def busy(self, **more: str) -> tuple[PTChild, Stream, Stream]:
         """
-        :param more: variables without C{TOR_PT_}.
+        :param more: variables without ``TOR_PT_``.
         :returns: a client with one connection, and both ends of that.
         """
         destination = listen(self)

@@ -87,7 +87,7 @@ class HostilePluginTests(HostileCase):
     async def test_printsAtImport(self) -> None:
         """
         Whatever a plugin module prints when it is found goes to standard error,
-        for C{pyptwist} even if it is not buffered.
+        for ``pyptwist`` even if it is not buffered.
         """
         for name in ("aaa_plugins", "zzz_plugins"):
             self.plugin(name, _NOISE)
@@ -103,7 +103,7 @@ class HostilePluginTests(HostileCase):
 
     async def test_loudBehindUs(self) -> None:
         """
-        C{twistd pt} has its output safe as soon as twistd finds it.
+        ``twistd pt`` has its output safe as soon as twistd finds it.
         """
         self.plugin("zzz_plugins", dedent(_NOISE) + dedent(_LOUD_NOISE))
         loud = self.environment(PYTHONUNBUFFERED="1")

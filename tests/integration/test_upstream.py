@@ -59,7 +59,7 @@ class UpstreamCase(_Base):
 
     async def startClient(self, **more: str) -> None:
         """
-        :param more: variables without C{TOR_PT_}.
+        :param more: variables without ``TOR_PT_``.
         """
         environment = {f"TOR_PT_{key}": text for key, text in more.items()}
         self.client = await launchClient(self, pyptwistCommand(), environment=environment)

@@ -59,7 +59,7 @@ class Proxy(Child):
     """
     A proxy that runs.
 
-    :ivar scheme: how C{TOR_PT_PROXY} names what it speaks.
+    :ivar scheme: how ``TOR_PT_PROXY`` names what it speaks.
     :ivar address: where it listens.
     """
 
@@ -68,7 +68,7 @@ class Proxy(Child):
 
     def url(self, credentials: Credentials | None = None) -> str:
         """
-        :returns: C{TOR_PT_PROXY}.
+        :returns: ``TOR_PT_PROXY``.
         """
         host, port = self.address
         return f"{self.scheme}://{':'.join(credentials) + '@' if credentials else ''}{host}:{port}"

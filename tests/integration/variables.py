@@ -12,14 +12,14 @@ from tests.processes import managedEnvironment
 
 def clientVariables(state: str | Path, **more: str) -> dict[str, str]:
     """
-    :param more: variables without C{TOR_PT_}; an empty one is left out.
+    :param more: variables without ``TOR_PT_``; an empty one is left out.
     """
     return _variables(state, {"CLIENT_TRANSPORTS": "dummy", **more})
 
 
 def serverVariables(state: str | Path, **more: str) -> dict[str, str]:
     """
-    :param more: variables without C{TOR_PT_}; an empty one is left out.
+    :param more: variables without ``TOR_PT_``; an empty one is left out.
     """
     usual = {
         "SERVER_TRANSPORTS": "dummy",

@@ -1,5 +1,5 @@
 """
-Tests for L{pyptwist.ipc.child}.
+Tests for ``pyptwist.ipc.child``.
 """
 
 from __future__ import annotations
@@ -315,7 +315,7 @@ class EndTests(ChildCase):
 
 class LaunchedTests(SynchronousTestCase):
     """
-    Tests for L{Launched}.
+    Tests for ``Launched``.
     """
 
     def test_address(self) -> None:

@@ -1,5 +1,5 @@
 """
-Tests for L{pyptwist.ipc.inheritance}: each in a process of its own, since what is
+Tests for ``pyptwist.ipc.inheritance``: each in a process of its own, since what is
 tested is what becomes of a process's descriptors.
 """
 
@@ -22,7 +22,7 @@ from pyptwist.ipc.inheritance import claim, claimForTwistd
 
 class ClaimTests(SynchronousTestCase):
     """
-    Tests for L{claim}.
+    Tests for ``claim``.
     """
 
     def run_(self, script: str, shell: str = "") -> tuple[str, str]:
@@ -69,7 +69,7 @@ class ClaimTests(SynchronousTestCase):
     def test_replaced(self) -> None:
         """
         So it does if somebody has put something else in the place of
-        C{sys.stdout}, even what cannot be flushed.
+        ``sys.stdout``, even what cannot be flushed.
         """
         for other in ("open(os.devnull, 'w')", "None", "object()"):
             out, err = self.run_(
@@ -88,7 +88,7 @@ class ClaimTests(SynchronousTestCase):
 
     def test_forTwistd(self) -> None:
         """
-        C{twistd pt} under a parent is told from all else.
+        ``twistd pt`` under a parent is told from all else.
         """
         show = (
             "import sys\n"

@@ -1,5 +1,5 @@
 """
-Tests for L{pyptwist.ipc.launch}.
+Tests for ``pyptwist.ipc.launch``.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class SideCase(SynchronousTestCase):
 
     def plugins(self, interface: InterfaceClass) -> list[Any]:
         """
-        Stands in for C{getPlugins}.
+        Stands in for ``getPlugins``.
         """
         self.asked.append(interface)
         return self.found
@@ -80,7 +80,7 @@ class SideCase(SynchronousTestCase):
 
 class ClientSideTests(SideCase):
     """
-    Tests for L{ClientSide}.
+    Tests for ``ClientSide``.
     """
 
     def side(self) -> ClientSide:
@@ -157,7 +157,7 @@ class ClientSideTests(SideCase):
 
 class ServerSideTests(SideCase):
     """
-    Tests for L{ServerSide}.
+    Tests for ``ServerSide``.
     """
 
     def side(self, **more: Any) -> ServerSide:
@@ -278,7 +278,7 @@ class ServerSideTests(SideCase):
 
 class OutsideTests(SynchronousTestCase):
     """
-    Tests for L{outside}.
+    Tests for ``outside``.
     """
 
     def test_direct(self) -> None:

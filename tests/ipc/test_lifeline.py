@@ -1,5 +1,5 @@
 """
-Tests for L{pyptwist.ipc.lifeline}.
+Tests for ``pyptwist.ipc.lifeline``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pyptwist.ipc.lifeline import InputWatch, Lifeline, Signals, signalAtParents
 
 class FakeSignals:
     """
-    Stands in for L{Signals}: tests run in a process that needs its own.
+    Stands in for ``Signals``: tests run in a process that needs its own.
     """
 
     def __init__(self, reactor: Any, onSignal: Callable[[str], None]) -> None:
@@ -40,7 +40,7 @@ class FakeSignals:
 
 class LifelineTests(SynchronousTestCase):
     """
-    Tests for L{Lifeline}.
+    Tests for ``Lifeline``.
     """
 
     def setUp(self) -> None:
@@ -145,7 +145,7 @@ class LifelineTests(SynchronousTestCase):
 
 class InputWatchTests(SynchronousTestCase):
     """
-    Tests for L{InputWatch}.
+    Tests for ``InputWatch``.
     """
 
     def setUp(self) -> None:
@@ -206,8 +206,8 @@ class InputWatchTests(SynchronousTestCase):
 
 class SignalsTests(SynchronousTestCase):
     """
-    Tests for L{Signals}: which handlers it sets.  What they do to a process is
-    tested in C{tests.integration.test_child}.
+    Tests for ``Signals``: which handlers it sets.  What they do to a process is
+    tested in ``tests.integration.test_child``.
     """
 
     def setUp(self) -> None:
@@ -256,7 +256,7 @@ class SignalsTests(SynchronousTestCase):
 
 class ParentsDeathTests(SynchronousTestCase):
     """
-    Tests for L{signalAtParentsDeath}.
+    Tests for ``signalAtParentsDeath``.
     """
 
     def test_elsewhere(self) -> None:

@@ -1,5 +1,5 @@
 """
-Tests for L{pyptwist.ipc.loglines}.
+Tests for ``pyptwist.ipc.loglines``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from tests.ipc.parents import Parent
 
 class LogLinesTests(SynchronousTestCase):
     """
-    Tests for L{LogLines}.
+    Tests for ``LogLines``.
     """
 
     def setUp(self) -> None:

@@ -1,5 +1,5 @@
 """
-Tests for L{pyptwist.ipc.reporter}.
+Tests for ``pyptwist.ipc.reporter``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tests.ipc.parents import Parent
 
 class ReporterTests(SynchronousTestCase):
     """
-    Tests for L{Reporter}.
+    Tests for ``Reporter``.
     """
 
     def setUp(self) -> None:

@@ -1,5 +1,5 @@
 """
-Tests for L{pyptwist.modes.forward}.
+Tests for ``pyptwist.modes.forward``.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-Tests for L{pyptwist.modes.socks5}.
+Tests for ``pyptwist.modes.socks5``.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-L{pyptwist.proxies.httpconnect}.
+``pyptwist.proxies.httpconnect``.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-L{pyptwist.proxies.socks4a}.
+``pyptwist.proxies.socks4a``.
 """
 
 from __future__ import annotations

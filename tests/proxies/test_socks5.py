@@ -1,5 +1,5 @@
 """
-L{pyptwist.proxies.socks5}.
+``pyptwist.proxies.socks5``.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-L{pyptwist.proxies.socks5server} and L{pyptwist.proxies.socks5wire}.
+``pyptwist.proxies.socks5server`` and ``pyptwist.proxies.socks5wire``.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def _comparable(event: Event) -> object:
 
 class NegotiationTests(SynchronousTestCase):
     """
-    L{Socks5Negotiation}, with applications that do well.
+    ``Socks5Negotiation``, with applications that do well.
     """
 
     def _everyCut(self, data: bytes) -> tuple[list[object], bytes]:
@@ -177,7 +177,7 @@ class NegotiationTests(SynchronousTestCase):
 
 class AnswerTests(SynchronousTestCase):
     """
-    L{Socks5Negotiation.succeed} and L{Socks5Negotiation.refuse}.
+    ``Socks5Negotiation.succeed`` and ``Socks5Negotiation.refuse``.
     """
 
     def _requested(self) -> Socks5Negotiation:
@@ -246,7 +246,7 @@ class AnswerTests(SynchronousTestCase):
 
 class BadInputTests(SynchronousTestCase):
     """
-    L{Socks5Negotiation}, with everybody else.
+    ``Socks5Negotiation``, with everybody else.
     """
 
     def _refused(self, data: bytes) -> Refuse:

@@ -1,5 +1,5 @@
 """
-L{pyptwist.proxies.upstream}.
+``pyptwist.proxies.upstream``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ THERE = HostPort("::1", 9)
 
 class ParseTests(SynchronousTestCase):
     """
-    L{UpstreamProxy.parse}.
+    ``UpstreamProxy.parse``.
     """
 
     def test_asTorWritesIt(self) -> None:
@@ -113,7 +113,7 @@ class ParseTests(SynchronousTestCase):
     @given(st.text(max_size=40), st.sampled_from(["", "socks5://", "http://", "socks4a://a@"]))
     def test_garbage(self, text: str, scheme: str) -> None:
         """
-        Any text is a proxy or a L{ConfigurationError}.
+        Any text is a proxy or a ``ConfigurationError``.
         """
         for tail in ("", "@127.0.0.1:9"):
             try:
@@ -125,7 +125,7 @@ class ParseTests(SynchronousTestCase):
 
 class ObjectTests(SynchronousTestCase):
     """
-    L{UpstreamProxy} itself.
+    ``UpstreamProxy`` itself.
     """
 
     def test_repr(self) -> None:
@@ -153,7 +153,7 @@ class ObjectTests(SynchronousTestCase):
 
 class FactoryTests(SynchronousTestCase):
     """
-    L{UpstreamProxy.codecFactory}.
+    ``UpstreamProxy.codecFactory``.
     """
 
     def test_kinds(self) -> None:

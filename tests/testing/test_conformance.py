@@ -1,5 +1,5 @@
 """
-Tests for L{pyptwist.testing.conformance} and L{pyptwist.testing.endpoints}: what
+Tests for ``pyptwist.testing.conformance`` and ``pyptwist.testing.endpoints``: what
 is right passes, and what is wrong in one way fails the test for that.
 """
 

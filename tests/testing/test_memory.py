@@ -1,5 +1,5 @@
 """
-Tests for L{pyptwist.testing.memory}: where it matters to a transport, it behaves
+Tests for ``pyptwist.testing.memory``: where it matters to a transport, it behaves
 as TCP does under Twisted.
 """
 
@@ -175,7 +175,7 @@ class NetworkTests(MemoryCase):
 
     def test_clientRefuses(self) -> None:
         """
-        A client factory that builds nothing is C{NoProtocol}, as in Twisted.
+        A client factory that builds nothing is ``NoProtocol``, as in Twisted.
         """
         attempt = self.network.clientEndpoint(*HERE).connect(Nobody())
         self.network.pump()

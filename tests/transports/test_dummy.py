@@ -1,5 +1,5 @@
 """
-Tests for L{pyptwist.transports.dummy}.
+Tests for ``pyptwist.transports.dummy``.
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@ The server says nothing to whoever does not know its identity: it reads and
 forgets until a time that is the same for every failure, then closes.  The
 client closes at once when the server fails to prove its identity.
 
-L{pyptwist.transports.obfs4.handshake} and
-L{pyptwist.transports.obfs4.framing} have the wire format.
+``pyptwist.transports.obfs4.handshake`` and
+``pyptwist.transports.obfs4.framing`` have the wire format.
 """
 
 from __future__ import annotations

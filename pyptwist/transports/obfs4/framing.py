@@ -7,7 +7,7 @@ A frame (obfs4-spec.txt section 5)::
     box         NaCl secretbox: tag 16 | packet 0 to 1430
 
 The mask is the first two bytes of the next block of the direction's generator
-(L{pyptwist.crypto.drbg}); the nonce is the direction's prefix and the number of
+(``pyptwist.crypto.drbg``); the nonce is the direction's prefix and the number of
 the frame, which starts at 1.
 
 A packet::

@@ -6,7 +6,7 @@ The first message each way (obfs4-spec.txt section 4).
     client  X' 32 | padding 77..8128 | mark 16 | MAC 16
     server  Y' 32 | AUTH 32 | padding 0..8051 | mark 16 | MAC 16 | seed frame 45
 
-X' and Y' are representatives (L{pyptwist.crypto.elligator2}).  Marks and MACs
+X' and Y' are representatives (``pyptwist.crypto.elligator2``).  Marks and MACs
 are the first halves of HMAC-SHA256 keyed with the server's identity key and
 node id, so that who does not know these can neither make nor find them::
 
@@ -47,7 +47,7 @@ _CLIENT_MINIMUM_PADDING: Final = _SERVER_MINIMUM + _SEED_FRAME - _CLIENT_MINIMUM
 @dataclass(frozen=True)
 class ServerIdentity:
     """
-    What a client knows about a server: its bridge line's C{cert}.
+    What a client knows about a server: its bridge line's ``cert``.
 
     :ivar nodeId: 20 bytes.
     :ivar publicKey: the X25519 identity key, 32 bytes.
@@ -121,7 +121,7 @@ class ClientHandshake:
         """
         The client's message.
 
-        :param hour: see L{epochHour}.
+        :param hour: see ``epochHour``.
         :returns: 141 to 8192 bytes.
         """
         self._hour = b"%d" % hour
@@ -182,7 +182,7 @@ class ServerHandshake:
         Look for the client's message.
 
         :param request: all that came so far.
-        :param hour: see L{epochHour}.  The hours before and after do as well.
+        :param hour: see ``epochHour``.  The hours before and after do as well.
         :param isReplay: was this MAC seen before?  Asked only about good ones.
         :returns: the keys, and the server's message of 96 to 8147 bytes; None
             if more has to come.

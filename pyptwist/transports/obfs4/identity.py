@@ -111,7 +111,7 @@ class Identity:
     @classmethod
     def fromState(cls, data: bytes) -> Identity:
         """
-        Read what L{toState}, or obfs4proxy, wrote.
+        Read what ``toState``, or obfs4proxy, wrote.
 
         :raises ConfigurationError: saying what is wrong with it, in words that
             follow a colon.
@@ -159,7 +159,7 @@ def loadIdentity(
     The identity of a server that is about to start: from its options, else from
     its state, else a new one; and write it down again.
 
-    :param options: the operator's, see L{Identity.fromOptions}; the three keys
+    :param options: the operator's, see ``Identity.fromOptions``; the three keys
         all or none.  ``iat-mode`` alone overrides that of the state.
     :param state: where the files are; None if nowhere.
     :raises ConfigurationError: if an option is wrong or missing, the state

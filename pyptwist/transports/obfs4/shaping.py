@@ -102,7 +102,7 @@ class Shaper:
     """
     Mode 0, and what the others have in common with it.
 
-    :ivar nextTimer: when L{resume} wants to be called; None for never.
+    :ivar nextTimer: when ``resume`` wants to be called; None for never.
     :ivar backlog: bytes that wait for it.
     """
 
@@ -118,14 +118,14 @@ class Shaper:
         Take one write of the application.
 
         :param data: 1 byte or more.
-        :param now: seconds on the clock of L{nextTimer}.
+        :param now: seconds on the clock of ``nextTimer``.
         :returns: what goes out at once, maybe nothing.
         """
         return self._padded(data)
 
     def resume(self, now: float) -> bytearray:
         """
-        L{nextTimer} has come.
+        ``nextTimer`` has come.
 
         :returns: what goes out now, maybe nothing.
         """

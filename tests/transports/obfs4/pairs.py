@@ -20,7 +20,7 @@ SEED = bytes(range(24))
 IDENTITY = ServerIdentity(NODE_ID, PUBLIC_KEY)
 KEYS = ServerKeys(NODE_ID, PRIVATE_KEY, PUBLIC_KEY, SEED)
 
-#: Numbers in the length table of L{SEED}, as obfs4proxy 0.0.14 has it.
+#: Numbers in the length table of ``SEED``, as obfs4proxy 0.0.14 has it.
 LENGTHS = {1090, 1347, 1007, 551, 1021, 517, 1065, 1321, 251, 102, 143, 1024, 134}
 
 HOUR = 3600.0

@@ -49,7 +49,7 @@ def decode(*pieces: bytes, seed: str = "decoder") -> tuple[bytes, bytes | None]:
 
 class PacketTests(SynchronousTestCase):
     """
-    L{dataPackets} and the like.
+    ``dataPackets`` and the like.
     """
 
     def test_cut(self) -> None:
@@ -75,7 +75,7 @@ class PacketTests(SynchronousTestCase):
 
 class EncoderTests(SynchronousTestCase):
     """
-    L{FrameEncoder}
+    ``FrameEncoder``
     """
 
     def test_vectors(self) -> None:
@@ -105,7 +105,7 @@ class EncoderTests(SynchronousTestCase):
 
 class DecoderTests(SynchronousTestCase):
     """
-    L{FrameDecoder}, on what correct peers send.
+    ``FrameDecoder``, on what correct peers send.
     """
 
     def test_roundTrip(self) -> None:
@@ -171,7 +171,7 @@ class DecoderTests(SynchronousTestCase):
 
 class BrokenTests(SynchronousTestCase):
     """
-    L{FrameDecoder}, on what no correct peer sends.
+    ``FrameDecoder``, on what no correct peer sends.
     """
 
     def failing(self, wire: bytes) -> bytes:

@@ -51,7 +51,7 @@ def accepted(request: bytes, hour: int = HOUR) -> tuple[SessionKeys, bytes]:
 
 class SealTests(SynchronousTestCase):
     """
-    L{Seal}, and the date.
+    ``Seal``, and the date.
     """
 
     def test_vector(self) -> None:

@@ -1,5 +1,5 @@
 """
-Tests for L{pyptwist.transports.obfs4.identity}.
+Tests for ``pyptwist.transports.obfs4.identity``.
 
 tests/interop/test_obfs4state.py shows the same files to obfs4proxy.
 """

@@ -1,5 +1,5 @@
 """
-Tests for L{pyptwist.transports.obfs4.method}: obfs4 behind its endpoints, over
+Tests for ``pyptwist.transports.obfs4.method``: obfs4 behind its endpoints, over
 a network in memory, to the exact second.
 
 tests/interop/test_obfs4.py runs the same against obfs4proxy.

@@ -75,7 +75,7 @@ def run(shaper: Shaper, *writes: bytes) -> list[tuple[float, bytes]]:
 
 class TablesTests(SynchronousTestCase):
     """
-    L{Tables}
+    ``Tables``
     """
 
     def test_seeded(self) -> None:
@@ -127,7 +127,7 @@ class TablesTests(SynchronousTestCase):
 
 class PaddingTests(SynchronousTestCase):
     """
-    L{paddingPackets}
+    ``paddingPackets``
     """
 
     def test_targets(self) -> None:

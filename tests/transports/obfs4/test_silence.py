@@ -45,7 +45,7 @@ def request(identity: ServerIdentity = IDENTITY, time: float = EPOCH) -> bytes:
 
 class SilenceTests(SynchronousTestCase):
     """
-    L{Obfs4ServerCodec<pyptwist.transports.obfs4.codec.Obfs4ServerCodec>}
+    ``Obfs4ServerCodec``
     """
 
     def probe(
