@@ -182,7 +182,8 @@ class CodecConnection:
         self._membrane = ProducerMembrane(self._reactor, producer, streaming)
         self.transport.registerProducer(self._membrane, True)
         self._membrane.start()
-        self._checkBacklog()
+        assert self._codec is not None
+        self._membrane.backlog(self._codec.backlog)
 
     def unregisterProducer(self) -> None:
         if self._membrane is None:
@@ -232,7 +233,7 @@ class CodecConnection:
             if self._codec.nextTimer != self._timerAt:
                 self._schedule(self._codec.nextTimer)
             if self._membrane is not None:
-                self._checkBacklog()
+                self._membrane.backlog(self._codec.backlog)
 
     def _applyOne(self, effect: Effect) -> None:
         if self._life in (_Life.FINISHED, _Life.LOST):
@@ -395,7 +396,3 @@ class CodecConnection:
         if call is not None:
             setattr(self, name, None)
             call.cancel()
-
-    def _checkBacklog(self) -> None:
-        assert self._codec is not None and self._membrane is not None
-        self._membrane.backlog(self._codec.backlog)
