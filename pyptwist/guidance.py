@@ -17,7 +17,7 @@ To use a bridge, put into torrc, with the bridge line that you were given:
 
     UseBridges 1
     ClientTransportPlugin obfs4 exec {program}
-    Bridge obfs4 192.0.2.1:443 ...
+    Bridge obfs4 192.0.2.1:8443 ...
 
 To be a bridge, put into torrc:
 
@@ -25,7 +25,7 @@ To be a bridge, put into torrc:
     ORPort 127.0.0.1:auto
     AssumeReachable 1
     ExtORPort auto
-    ServerTransportListenAddr obfs4 0.0.0.0:443
+    ServerTransportListenAddr obfs4 0.0.0.0:8443
     ServerTransportPlugin obfs4 exec {program}
 
 and when it has run, this prints its bridge line:

@@ -38,9 +38,9 @@ CLIENT_HANDSHAKE: Final = 60.0
 #: deadline of its own.  Long, since it ends silent drains as well.
 SERVER_HANDSHAKE: Final = 120.0
 
-#: Seconds to reach the TCP peer; Twisted's own default, named here so that it
-#: is a decision.
-CONNECT: Final = 30.0
+#: Seconds to reach the TCP peer.  Longer than the kernel tries (134 at Linux's
+#: default), whose SYNs a censor that drops them can count: obfs4proxy sends all.
+CONNECT: Final = 180.0
 
 #: Seconds that a connection may take to flush after an orderly end, before it is
 #: aborted.  What is left in our own buffers by then is a few reads' worth, which

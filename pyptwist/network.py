@@ -228,9 +228,9 @@ def _tunedPort(port: Any) -> Any:
 def _closePlainly(transport: Any) -> Any:
     """
     Twisted says shutdown() before close(), so that a connection with something
-    unread ends in a FIN and, behind it, a reset.  No other program's does: there
-    is either, as the kernel sees fit.  The end of the process closes sockets
-    that a shutdown was meant for.
+    unread ends in a FIN and, at once behind it, a reset.  With close() alone there
+    is one or the other, as from the reference implementations.  The shutdown was
+    for descriptors that a child process shares; Python lets none inherit them.
     """
     transport._shouldShutdown = False
     return transport
