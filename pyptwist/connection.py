@@ -238,20 +238,19 @@ class CodecConnection:
     def _applyOne(self, effect: Effect) -> None:
         if self._life in (_Life.FINISHED, _Life.LOST):
             return
-        kind = type(effect)
-        if kind is Transmit:
+        if isinstance(effect, Transmit):
             assert self._transmit is not None
             # Twisted takes bytes and nothing that is like them.
-            self._transmit(bytes(effect.data))  # type: ignore[union-attr]
-        elif kind is Deliver:
-            self._deliver(effect)  # type: ignore[arg-type]
-        elif kind is Ready:
+            self._transmit(bytes(effect.data))
+        elif isinstance(effect, Deliver):
+            self._deliver(effect)
+        elif isinstance(effect, Ready):
             self._connectApplication()
         elif self._held:
             # The data before the end was not taken yet.
-            self._held.append(effect)  # type: ignore[arg-type]
+            self._held.append(effect)
         else:
-            self._finish(effect.error)  # type: ignore[union-attr]
+            self._finish(effect.error)
 
     def _deliver(self, effect: Deliver) -> None:
         if self._life is not _Life.OPEN:

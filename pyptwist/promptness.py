@@ -24,6 +24,8 @@ def promptWriter(transport: Any) -> Callable[[bytes], Any]:
     write: Callable[[bytes], Any] = transport.write
     if not isinstance(transport, Connection):
         return write
+    # A client writes before whoever dialled for it can see to this.
+    transport.setTcpNoDelay(True)
 
     def writeNow(data: bytes) -> None:
         if _isIdle(transport):

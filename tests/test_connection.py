@@ -154,6 +154,18 @@ class HandshakeTests(ConnectionCase):
         self.assertEqual(self.application.heard, ["made", b"payload"])
         self.assertIs(self.application.transport, connection)
 
+    def test_readSizes(self) -> None:
+        """
+        Little is read at once until Ready: a client that is sent garbage leaves
+        the rest unread, and resets, where the reference does.
+        """
+        wire: Any = self.wire
+        wire.bufferSize = 1
+        connection = self.connect()
+        self.assertEqual(wire.bufferSize, limits.HANDSHAKE_READ)
+        connection.dataReceived(b"hello")
+        self.assertEqual(wire.bufferSize, limits.TCP_READ)
+
     def test_authenticationFails(self) -> None:
         """
         The peer's fault fails the attempt, and closes with FIN.

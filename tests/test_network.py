@@ -4,6 +4,7 @@ Tests for ``pyptwist.network``.
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import Sequence
 from typing import Any
@@ -533,6 +534,25 @@ class LoopbackTests(TestCase):
         So it is with a codec between.
         """
         await self.assertTuned(wrapped=True)
+
+    async def test_plainClose(self) -> None:
+        """
+        A connection with something unread ends in a reset and no FIN before it,
+        whichever end was left unread; one that was read to its end, in a FIN.
+        """
+        for leaving, unread in ((0, True), (1, True), (0, False)):
+            ends = await self.connect(DirectNetwork(reactor), wrapped=False)
+            end, peer = ends[leaving], ends[1 - leaving]
+            for side in ends:
+                side.pauseProducing()
+            if unread:
+                peer.socket.send(b"never read")
+            end.loseConnection()
+            while not end.disconnected:
+                await deferLater(reactor, 0)
+            # Linux has another error for a reset behind a FIN: EPIPE.
+            expected = errno.ECONNRESET if unread else 0
+            self.assertEqual(peer.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), expected)
 
     async def test_bindAddress(self) -> None:
         """

@@ -66,6 +66,16 @@ class PromptWriterTests(TestCase):
         self.assertEqual(other.recv(10), b"now")
         await self.finish(protocol, other)
 
+    async def test_noDelay(self) -> None:
+        """
+        Neither does the kernel wait.
+        """
+        protocol, other = await self.connected()
+        protocol.transport.setTcpNoDelay(False)
+        promptWriter(protocol.transport)
+        self.assertTrue(protocol.transport.getTcpNoDelay())
+        await self.finish(protocol, other)
+
     async def test_inOrder(self) -> None:
         """
         What was written before, in the ordinary way, stays before.

@@ -9,6 +9,7 @@ from typing import Any
 from twisted.internet.protocol import Factory
 from twisted.trial.unittest import SynchronousTestCase
 
+from pyptwist import limits
 from pyptwist.relay import RelayEnd, join
 from pyptwist.testing import MemoryNetwork
 from pyptwist.testing.endpoints import Application, Applications, Endless
@@ -48,6 +49,16 @@ class RelayTests(SynchronousTestCase):
         self.assertEqual(bytes(self.other.received), b"there")
         self.assertEqual(bytes(self.one.received), b"and back")
         self.assertEqual([end.received for end in self.ends], [5, 8])
+
+    def test_readSizes(self) -> None:
+        """
+        Both sides are read in the pieces that become bursts.
+        """
+        transports: list[Any] = [end.transport for end in self.ends]
+        for transport in transports:
+            transport.bufferSize = 1
+        join(*self.ends)
+        self.assertEqual([end.bufferSize for end in transports], [limits.TCP_READ] * 2)
 
     def test_closeFlushes(self) -> None:
         """

@@ -20,6 +20,7 @@ class Tap:
     :ivar toServer: what the client sent, joined over all connections.
     :ivar toClient: what the server sent.
     :ivar streams: every connection from a client, in order.
+    :ivar onward: what each of them became, to the target.
     """
 
     def __init__(self, test: TestCase, target: Address) -> None:
@@ -27,12 +28,14 @@ class Tap:
         self._target = target
         self.toServer = bytearray()
         self.toClient = bytearray()
+        self.onward: list[Stream] = []
         destination: Destination = listen(test, self._serve)
         self.address = destination.address
         self.streams = destination.streams
 
     async def _serve(self, client: Stream) -> None:
         server = await connect(self._test, self._target, patience=client.patience)
+        self.onward.append(server)
         await together(
             _carry(client, server, self.toServer), _carry(server, client, self.toClient)
         )

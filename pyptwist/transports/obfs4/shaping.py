@@ -147,6 +147,9 @@ class PacedShaper(Shaper):
 
     obfs4proxy's write ends after the pause behind its last piece, and what the
     application sent meanwhile becomes the next burst.  So it is here.
+
+    Reactors on epoll end a pause at the next full millisecond.  So do Go's
+    programs, whose gaps show it: to keep time better would tell the two apart.
     """
 
     def __init__(self, encoder: FrameEncoder, tables: Tables) -> None:

@@ -119,6 +119,23 @@ class DataTests(SynchronousTestCase):
         self.assertTrue(pair.client.isFinished)
         self.assertIs(pair.client.error, None)
 
+    def test_sendEndPauses(self) -> None:
+        """
+        The last piece has its pause, too, before the end: obfs4proxy sleeps it
+        before it hears of the end.
+        """
+        for mode in (1, 2):
+            pair = readyPair(mode)
+            codec = pair.client.codec
+            codec.send(b"x", 0.0)
+            while codec.backlog:
+                assert codec.nextTimer is not None
+                codec.timerFired(codec.nextTimer)
+            due = codec.nextTimer
+            assert due is not None
+            self.assertEqual(codec.sendEnd(due), [])
+            self.assertEqual(codec.timerFired(due), [Finished()])
+
     def test_otherPackets(self) -> None:
         """
         A server ignores seeds; both ignore what they do not know.
