@@ -53,12 +53,15 @@ class _Obfs4Codec(CodecBase):
     def send(self, data: bytes, now: float) -> list[Effect]:
         if not self.isReady or self.isFinished:
             return super().send(data, now)
-        if not data:
-            return []
-        shaper = self._shaper
-        frames = shaper.write(data, now)
+        shaper, burst = self._shaper, limits.OBFS4_BURST
+        # Each burst is a write of its own, and ends in a segment of its own.
+        effects: list[Effect] = [
+            Transmit(frames)
+            for at in range(0, len(data), burst)
+            if (frames := shaper.write(data[at : at + burst], now))
+        ]
         self.nextTimer, self.backlog = shaper.nextTimer, shaper.backlog
-        return [Transmit(frames)] if frames else []
+        return effects
 
     def receive(self, data: bytes, now: float) -> list[Effect]:
         if not self.isReady or self.isFinished:

@@ -115,9 +115,9 @@ class Shaper:
 
     def write(self, data: bytes, now: float) -> bytearray:
         """
-        Take one write of the application.
+        Take one burst.
 
-        :param data: 1 byte or more.
+        :param data: 1 byte or more, and at most ``limits.OBFS4_BURST``.
         :param now: seconds on the clock of ``nextTimer``.
         :returns: what goes out at once, maybe nothing.
         """
@@ -132,13 +132,9 @@ class Shaper:
         return bytearray()
 
     def _padded(self, data: bytes) -> bytearray:
-        packets: list[bytes] = []
-        for at in range(0, len(data), limits.OBFS4_BURST):
-            burst = data[at : at + limits.OBFS4_BURST]
-            payload = dataPackets(burst)
-            length = len(burst) + FRAME_OVERHEAD * len(payload)
-            packets += payload + paddingPackets(length, self._tables.length())
-        return self._encoder.seal(packets)
+        packets = dataPackets(data)
+        length = len(data) + FRAME_OVERHEAD * len(packets)
+        return self._encoder.seal(packets + paddingPackets(length, self._tables.length()))
 
 
 class PacedShaper(Shaper):

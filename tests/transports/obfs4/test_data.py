@@ -41,14 +41,31 @@ class DataTests(SynchronousTestCase):
 
     def test_oneEffect(self) -> None:
         """
-        However much is sent or comes, it makes one Transmit or Deliver.
+        What is sent or comes at once makes one Transmit or Deliver.
         """
         pair = readyPair()
-        data = PAYLOAD * 20
+        data = PAYLOAD * 3
         [transmit] = pair.client.codec.send(data, 0)
         assert isinstance(transmit, Transmit)
         self.assertEqual(pair.server.codec.receive(bytes(transmit.data), 0), [Deliver(data)])
         self.assertEqual(pair.client.codec.send(b"", 0), [])
+
+    def test_bursts(self) -> None:
+        """
+        A long write is several bursts, each a write of its own with an end from
+        the table, as from a relay that reads 32 KiB at once.
+        """
+        pair = readyPair()
+        data = PAYLOAD * 20
+        effects = pair.server.codec.send(data, 0)
+        self.assertEqual(len(effects), 7)
+        tails = {length % 1448 for length in LENGTHS}
+        tails |= {(tail + 21) % 1448 for tail in tails}
+        for effect in effects:
+            assert isinstance(effect, Transmit)
+            self.assertIn(len(effect.data) % 1448, tails)
+        [deliver] = pair.client.codec.receive(sent(effects), 0)
+        self.assertEqual(deliver, Deliver(data))
 
     @settings(max_examples=40, deadline=None)
     @given(

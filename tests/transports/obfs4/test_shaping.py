@@ -169,18 +169,6 @@ class ShaperTests(SynchronousTestCase):
         self.assertIs(shaper.nextTimer, None)
         self.assertEqual(shaper.backlog, 0)
 
-    def test_longWrite(self) -> None:
-        """
-        A long write is several bursts, each with an end of its own, as from a
-        relay that reads 32 KiB at once.
-        """
-        tables = Scripted(always(500))
-        data = fixedEntropy("long")(limits.OBFS4_BURST * 2 + 10)
-        wire = Shaper(FrameEncoder(KEYS), tables).write(data, 0.0)
-        self.assertEqual(len(tables.drawn), 3)
-        self.assertEqual(len(wire) % 1448, 3 * 500 % 1448)
-        self.assertEqual(payloadOf(bytes(wire)), data)
-
     def test_distribution(self) -> None:
         """
         Over many bursts, lengths modulo 1448 come as often as the table says.
