@@ -115,10 +115,10 @@ class CodecConnection:
         if self._life is _Life.LOST:
             return
         self._cancel("_deadline")
-        self._paused = False
-        self._release()
+        self._release(everything=True)
         if self._codec is not None and self._life is not _Life.FINISHED:
             self._apply(self._codec.receiveEnd(self._reactor.seconds()))
+        self._release(everything=True)
         self._lost(reason)
 
     # --- ITransportConnection: the application above ------------------------
@@ -263,11 +263,14 @@ class CodecConnection:
         assert self._protocol is not None
         self._protocol.dataReceived(effect.data)
 
-    def _release(self) -> None:
+    def _release(self, everything: bool = False) -> None:
         """
         Hand over what was held while the application was paused.
+
+        :param everything: even if it pauses again, since it is now or never.
         """
-        while self._held and not self._paused and self._life is _Life.OPEN:
+        while self._held and self._life is _Life.OPEN and (everything or not self._paused):
+            self._paused = False
             held, self._held = self._held, []
             for index, effect in enumerate(held):
                 if self._paused:

@@ -356,6 +356,25 @@ class OpenTests(ConnectionCase):
         connection.connectionLost(Failure(ConnectionLost()))
         self.assertEqual(self.application.heard, ["made", b"payload", ConnectionLost])
 
+    def test_lostWhilePausingAgain(self) -> None:
+        """
+        Nor is what an application that pauses at every piece has not taken yet.
+        """
+        connection = self.connected()
+        connection.pauseProducing()
+        for piece in (b"1", b"2", b"3"):
+            connection.dataReceived(piece)
+        pieces: list[bytes] = []
+
+        def pause(data: bytes) -> None:
+            pieces.append(data)
+            connection.pauseProducing()
+
+        self.application.dataReceived = pause
+        connection.connectionLost(Failure(ConnectionDone()))
+        self.assertEqual(pieces, [b"1", b"2", b"3"])
+        self.assertEqual(self.application.heard, ["made", ConnectionDone])
+
     def test_framingError(self) -> None:
         """
         A peer that errs: close with FIN, tell the application why, and do not
