@@ -24,6 +24,7 @@ from pyptwist.errors import ConfigurationError
 from pyptwist.interfaces import Context
 from pyptwist.ipc import inheritance
 from pyptwist.ipc.configuration import Configuration, Role, chooseDialect, parseEnvironment
+from pyptwist.ipc.dialects import PT1
 from pyptwist.ipc.lines import EnvironmentRefused, Severity, StartError, versionLine
 from pyptwist.ipc.loglines import LogLines
 from pyptwist.ipc.reporter import Reporter
@@ -195,7 +196,7 @@ def _refuse(reporter: Reporter, error: StartError) -> NoReturn:
     line = safelog.scrub(error.line)
     reporter.write(line)
     print(line, file=safelog.standardError())
-    sys.exit(1)
+    sys.exit(PT1.exitCodes[error.keyword])
 
 
 def _explain() -> NoReturn:
