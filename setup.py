@@ -45,10 +45,13 @@ DEPENDENCIES = [
 ]
 
 EXTRAS = {
+    "plot": ["matplotlib>=3.8"],
     "test": [
         "coverage>=7",
         "hypothesis>=6.100",
+        "matplotlib>=3.8",
         "ptadapter>=3.0.1",
+        "scipy>=1.11",
         "setuptools>=70.1",
     ],
     # What the checkers find changes with their releases.

@@ -66,6 +66,14 @@ UPSTREAM_PROXY: Final = 60.0
 #: Seconds for the ext-ORPort's handshake.  It is on this machine.
 EXTENDED_ORPORT: Final = 15.0
 
+#: Seconds that a server which must not be recognised waits for a handshake, and
+#: the least for which it keeps a connection that failed: obfs4proxy's.
+SILENT_HANDSHAKE: Final = 30.0
+
+#: Whole seconds by which the end of a failed connection is put off further at
+#: the most.  A server draws one time for all of its connections.
+SILENT_SPREAD: Final = 60
+
 #: Connections that the kernel may hold before we accept them; bridges see bursts
 #: when tor restarts.  Above what any system allows, which cuts it to that: as Go
 #: has it, so that a flood finds no difference.
