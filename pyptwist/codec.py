@@ -89,6 +89,7 @@ class CodecBase:
 
     nextTimer: float | None = None
     backlog: int = 0
+    refusal: PTError | None = None
 
     def __init__(self) -> None:
         self.buffer = bytearray()
@@ -190,7 +191,7 @@ class CodecBase:
         self.buffer.clear()
         self.state = self._draining
         self.nextTimer = deadline
-        self._drainError: PTError = error
+        self.refusal = error
 
     def take(self, count: int) -> bytes:
         """
@@ -222,7 +223,7 @@ class CodecBase:
     def sendEnd(self, now: float) -> list[Effect]:
         self.now = now
         if self.state == self._draining:
-            self.finish(self._drainError)
+            self.finish(self.refusal)
         elif not self.isFinished:
             self.flush()
             self._ending = True
@@ -240,17 +241,20 @@ class CodecBase:
         self.now = now
         if not self.isFinished:
             if self.state == self._draining:
-                self.finish(self._drainError)
+                self.finish(self.refusal)
             else:
                 self.endOfInput()
         return self._effects()
+
+    def refuse(self, error: PTError, now: float) -> list[Effect]:
+        return []
 
     def timerFired(self, now: float) -> list[Effect]:
         self.now = now
         if self.nextTimer is not None and now >= self.nextTimer:
             self.nextTimer = None
             if self.state == self._draining:
-                self.finish(self._drainError)
+                self.finish(self.refusal)
             else:
                 self.timer()
         return self._effects()

@@ -25,15 +25,19 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from pyptwist import limits
+from pyptwist.alarm import Alarm
 from pyptwist.codec import Deliver, Effect, Finished, Ready, Transmit
-from pyptwist.errors import HandshakeTimeout, LocalProtocolError, causeOfFailure
-from pyptwist.interfaces import ICodec, ITransportConnection
+from pyptwist.endings import closeInSilence
+from pyptwist.errors import HandshakeTimeout, LocalProtocolError, PTError, causeOfFailure
+from pyptwist.interfaces import ICodec, IRefusable, IRefusals
 from pyptwist.metrics import Metrics
 from pyptwist.producers import ProducerMembrane, setReadSize
 from pyptwist.promptness import promptWriter
+from pyptwist.strangers import Wary
+from pyptwist.whereabouts import Whereabouts
 
 if TYPE_CHECKING:
-    from twisted.internet.interfaces import IDelayedCall, IReactorTime
+    from twisted.internet.interfaces import IReactorTime
 
 
 class _Life(Enum):
@@ -44,12 +48,11 @@ class _Life(Enum):
     LOST = auto()
 
 
-@implementer(IProtocol, ITransportConnection)
-class CodecConnection:
+@implementer(IProtocol, IRefusable)
+class CodecConnection(Whereabouts, Wary):
     """
     One transport connection on one network connection, through one codec.
 
-    :ivar transport: the connection below; None before and after its life.
     :ivar methodName: the name of the transport method.
     """
 
@@ -62,6 +65,7 @@ class CodecConnection:
         build: Callable[[IAddress], IProtocol | None],
         ready: Callable[[IProtocol], object],
         failed: Callable[[Failure], object],
+        refusals: IRefusals | None = None,
     ) -> None:
         """
         :param reactor: for the clock and its timers.
@@ -69,7 +73,9 @@ class CodecConnection:
         :param build: makes the application's protocol, at Ready; None refuses.
         :param ready: called with that protocol once it is connected.
         :param failed: called instead of ``ready``, at most once.
+        :param refusals: told of what the codec finds out about the peer.
         """
+        super().__init__(refusals)
         self._reactor = reactor
         self._codec: ICodec | None = codec
         self.methodName = methodName
@@ -77,7 +83,6 @@ class CodecConnection:
         self._build: Callable[[IAddress], IProtocol | None] | None = build
         self._ready: Callable[[IProtocol], object] | None = ready
         self._failed: Callable[[Failure], object] | None = failed
-        self.transport: Any = None
         self._transmit: Callable[[bytes], Any] | None = None
         self.disconnecting = False
         self._protocol: IProtocol | None = None
@@ -88,17 +93,14 @@ class CodecConnection:
         self._paused = False
         self._held: list[Deliver | Finished] = []
         self._membrane: ProducerMembrane | None = None
-        self._timer: IDelayedCall | None = None
-        self._timerAt: float | None = None
-        self._deadline: IDelayedCall | None = None
-        self._host: IAddress | None = None
-        self._peer: IAddress | None = None
+        self._timer = Alarm(reactor)  # the codec's
+        self._deadline = Alarm(reactor)  # our own
 
     # --- IProtocol: the connection below ------------------------------------
 
     def makeConnection(self, transport: ITransport) -> None:
         self.transport = transport
-        self._transmit = promptWriter(transport)
+        self._transmit = promptWriter(transport) if self._refusals is None else self._firstWords
         setReadSize(transport, limits.HANDSHAKE_READ)
         self._metrics.handshakesBegun += 1
         self.connectionMade()
@@ -114,7 +116,7 @@ class CodecConnection:
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         if self._life is _Life.LOST:
             return
-        self._cancel("_deadline")
+        self._deadline.stop()
         self._release(everything=True)
         if self._codec is not None and self._life is not _Life.FINISHED:
             self._apply(self._codec.receiveEnd(self._reactor.seconds()))
@@ -149,29 +151,12 @@ class CodecConnection:
                 self._end()
 
     def abortConnection(self) -> None:
-        if self._life in (_Life.HANDSHAKE, _Life.OPEN, _Life.ENDING):
+        if self._protocol is not None and getattr(self._codec, "refusal", None) is not None:
+            self.loseConnection()  # a stranger sees no reset
+        elif self._life in (_Life.HANDSHAKE, _Life.OPEN, _Life.ENDING):
             self._finish(ConnectionAborted(), abort=True)
         elif self._life is _Life.FINISHED:
             self.transport.abortConnection()
-
-    def getPeer(self) -> IAddress:
-        peer: IAddress = self._peer or self.transport.getPeer()
-        return peer
-
-    def getHost(self) -> IAddress:
-        host: IAddress = self._host or self.transport.getHost()
-        return host
-
-    @property
-    def networkConnection(self) -> ITransport | None:
-        """
-        The one connection at the bottom, whatever stands between; None once lost.
-        """
-        below: Any = self.transport
-        if ITransportConnection.providedBy(below):
-            bottom: ITransport | None = below.networkConnection
-            return bottom
-        return below  # type: ignore[no-any-return]
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
         if self._membrane is not None:
@@ -230,10 +215,12 @@ class CodecConnection:
         finally:
             self._applying = False
         if self._codec is not None and self._life is not _Life.FINISHED:
-            if self._codec.nextTimer != self._timerAt:
-                self._schedule(self._codec.nextTimer)
+            if self._codec.nextTimer != self._timer.at:
+                self._timer.set(self._codec.nextTimer, self._timerFired)
             if self._membrane is not None:
                 self._membrane.backlog(self._codec.backlog)
+            if self._codec.refusal is not None:
+                self._refuse(self._codec.refusal)
 
     def _applyOne(self, effect: Effect) -> None:
         if self._life in (_Life.FINISHED, _Life.LOST):
@@ -249,6 +236,12 @@ class CodecConnection:
         elif self._held:
             # The data before the end was not taken yet.
             self._held.append(effect)
+        elif effect.error and self._life is _Life.HANDSHAKE and self._refusals:
+            # A codec that would close instead of keeping silent: what comes is
+            # dropped here, until somebody takes the connection or the deadline.
+            self._codec = None
+            self._timer.stop()
+            self._refuse(effect.error)
         else:
             self._finish(effect.error)
 
@@ -281,8 +274,7 @@ class CodecConnection:
     def _connectApplication(self) -> None:
         build, ready = self._build, self._ready
         assert build is not None and ready is not None
-        # Asked for now: a TCP transport that is lost has no socket to ask.
-        self._peer, self._host = self.transport.getPeer(), self.transport.getHost()
+        self.rememberAddresses()
         try:
             protocol = build(self.getPeer())
             if protocol is None:
@@ -291,15 +283,37 @@ class CodecConnection:
             self._fail(Failure())
             self._finish(None)
             return
-        self._cancel("_deadline")
+        self._deadline.stop()
         self._build = self._ready = self._failed = None
         setReadSize(self.transport, limits.TCP_READ)
         self._life = _Life.OPEN
         self._protocol = protocol
+        if not isinstance(protocol, CodecConnection):
+            self._commit()
         self._metrics.handshakesDone += 1
         self._metrics.connectionsOpen += 1
         protocol.makeConnection(self)
         ready(protocol)
+
+    # --- strangers ----------------------------------------------------------
+
+    def _firstWords(self, data: bytes) -> None:
+        self._transmit = promptWriter(self.transport)
+        self._commit()
+        self._transmit(data)
+
+    def refuse(self, error: PTError) -> None:
+        if self._codec is not None and self._life is not _Life.FINISHED:
+            self._apply(self._codec.refuse(error, self._reactor.seconds()))
+            if self._codec is not None and self._codec.refusal is None:
+                self._refuse(error)  # to this layer nobody is a stranger
+
+    def detach(self, reason: Failure) -> None:
+        above = self._protocol
+        if isinstance(above, CodecConnection):
+            above.detach(reason)
+        if self._life is not _Life.LOST:
+            self._lost(reason)
 
     # --- ends ---------------------------------------------------------------
 
@@ -325,15 +339,16 @@ class CodecConnection:
             below.abortConnection()
             return
         # No abort: probers see a reset only where the reference resets, too.
+        if self._codec is not None and self._codec.refusal is not None:
+            closeInSilence(self.networkConnection)
         below.loseConnection()
         if self._life is not _Life.LOST:
             # A peer that does not read what was sent before must not keep the
             # connection for ever.
             patience = limits.CLOSE_FLUSH if error is None else limits.CLOSE_LINGER
-            self._deadline = self._reactor.callLater(patience, self._lingered)
+            self._deadline.set(self._reactor.seconds() + patience, self._lingered)
 
     def _lingered(self) -> None:
-        self._deadline = None
         self.transport.abortConnection()
 
     def _lost(self, reason: Failure) -> None:
@@ -370,31 +385,15 @@ class CodecConnection:
 
         :param seconds: from now on.
         """
-        self._deadline = self._reactor.callLater(seconds, self._deadlinePassed)
+        self._deadline.set(self._reactor.seconds() + seconds, self._deadlinePassed)
 
     def _deadlinePassed(self) -> None:
-        self._deadline = None
         self._finish(HandshakeTimeout())
 
-    def _schedule(self, at: float | None) -> None:
-        self._cancel("_timer")
-        self._timerAt = at
-        if at is not None:
-            delay = max(0.0, at - self._reactor.seconds())
-            self._timer = self._reactor.callLater(delay, self._timerFired)
-
     def _timerFired(self) -> None:
-        self._timer = self._timerAt = None
         assert self._codec is not None
         self._apply(self._codec.timerFired(self._reactor.seconds()))
 
     def _stopTimers(self) -> None:
-        self._cancel("_deadline")
-        self._cancel("_timer")
-        self._timerAt = None
-
-    def _cancel(self, name: str) -> None:
-        call: IDelayedCall | None = getattr(self, name)
-        if call is not None:
-            setattr(self, name, None)
-            call.cancel()
+        self._deadline.stop()
+        self._timer.stop()

@@ -24,6 +24,7 @@ from twisted.internet.interfaces import IStreamClientEndpoint, IStreamServerEndp
 from zope.interface import implementer
 
 from pyptwist import limits
+from pyptwist.endings import closePlainly
 from pyptwist.endpoints import wrapClient
 from pyptwist.errors import (
     ConfigurationError,
@@ -213,7 +214,7 @@ def _tunedProtocol(protocol: IProtocol) -> IProtocol:
     transport: Any = getattr(protocol, "transport", None)
     if hasattr(transport, "getHandle"):
         _tune(transport.getHandle())
-        _closePlainly(transport)
+        closePlainly(transport)
     return protocol
 
 
@@ -221,19 +222,8 @@ def _tunedPort(port: Any) -> Any:
     if (listener := getattr(port, "socket", None)) is not None:
         _tune(listener)
         accepted = port.transport
-        port.transport = lambda *arguments: _closePlainly(accepted(*arguments))
+        port.transport = lambda *arguments: closePlainly(accepted(*arguments))
     return port
-
-
-def _closePlainly(transport: Any) -> Any:
-    """
-    Twisted says shutdown() before close(), so that a connection with something
-    unread ends in a FIN and, at once behind it, a reset.  With close() alone there
-    is one or the other, as from the reference implementations.  The shutdown was
-    for descriptors that a child process shares; Python lets none inherit them.
-    """
-    transport._shouldShutdown = False
-    return transport
 
 
 def _tune(connection: socket.socket) -> None:

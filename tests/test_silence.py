@@ -13,6 +13,7 @@ from pyptwist.codec import READY, Effect, Finished
 from pyptwist.errors import AuthenticationFailed, ClosedByPeer, HandshakeTimeout, PTError
 from pyptwist.silence import SilentServerCodec, drainSeconds
 from pyptwist.testing import fixedEntropy
+from pyptwist.transports.dummy import DummyCodec
 
 _DRAIN = 47.5
 
@@ -29,7 +30,10 @@ class _Knocking(SilentServerCodec):
         self.state = self._closed
 
     def _closed(self) -> bool:
-        return self._hear(b"knock") and not self.ready()
+        heard = self._hear(b"knock")
+        if heard:
+            self.ready()
+        return heard
 
     def _hear(self, word: bytes) -> bool:
         if len(self.buffer) < len(word):
@@ -84,6 +88,16 @@ class SilentServerCodecTests(SynchronousTestCase):
         self.assertEqual(self.codec.timerFired(1030.0), [])
         self._assertDrains(HandshakeTimeout)
 
+    def test_leastDrain(self) -> None:
+        """
+        A server that drew the least time ends with the wait for a handshake, and
+        not as long again later.
+        """
+        self.codec.drain = limits.SILENT_HANDSHAKE
+        self.codec.timerFired(1000.0 + limits.SILENT_HANDSHAKE)
+        [error] = _errors(self.codec.timerFired(1000.0 + limits.SILENT_HANDSHAKE))
+        self.assertIsInstance(error, HandshakeTimeout)
+
     def test_right(self) -> None:
         """
         There is no timer for a peer that is ready; its errors end it at once.
@@ -102,6 +116,74 @@ class SilentServerCodecTests(SynchronousTestCase):
         self.assertIsInstance(_errors(other.receiveEnd(1.0))[0], ClosedByPeer)
         self.codec.receive(b"knack", 1005.0)
         self.assertIsInstance(_errors(self.codec.receiveEnd(1006.0))[0], AuthenticationFailed)
+
+
+class _Gullible(_Knocking):
+    """
+    Is ready when anybody has knocked.
+    """
+
+    def knowsPeer(self) -> bool:
+        return False
+
+
+class ReadyTests(SynchronousTestCase):
+    """
+    A server that is ready and does not know its peer yet.
+    """
+
+    def setUp(self) -> None:
+        self.codec = _Gullible()
+        self.codec.start(1000.0)
+        self.assertEqual(self.codec.receive(b"knock", 1005.0), [READY])
+
+    def test_wrong(self) -> None:
+        """
+        It ends as if it had never been ready, whatever its application does.
+        """
+        self.assertEqual(self.codec.receive(b"no", 1006.0), [])
+        self.assertIsInstance(self.codec.refusal, AuthenticationFailed)
+        self.assertEqual(self.codec.send(b"answer", 1007.0), [])
+        self.assertEqual(self.codec.sendEnd(1008.0), [])
+        self.assertEqual(self.codec.nextTimer, 1000.0 + _DRAIN)
+        [error] = _errors(self.codec.timerFired(1000.0 + _DRAIN))
+        self.assertIsInstance(error, AuthenticationFailed)
+
+    def test_late(self) -> None:
+        """
+        Who errs later does not see when, either.
+        """
+        self.assertEqual(self.codec.receive(b"no", 1000.0 + 7.3 * _DRAIN), [])
+        self.assertEqual(self.codec.nextTimer, 1000.0 + 8 * _DRAIN)
+
+    def test_end(self) -> None:
+        """
+        An application that ends before any error is at liberty to.
+        """
+        self.assertEqual(self.codec.sendEnd(1006.0), [Finished()])
+
+    def test_refusedAbove(self) -> None:
+        """
+        A stranger to the layer above is one here, at once and once.
+        """
+        first, second = AuthenticationFailed(), HandshakeTimeout()
+        self.assertEqual(self.codec.refuse(first, 1030.0), [])
+        self.assertEqual(self.codec.refuse(second, 1031.0), [])
+        self.assertIs(self.codec.refusal, first)
+        self.assertEqual(self.codec.receive(b"ok", 1032.0), [])
+        self.assertEqual(_errors(self.codec.timerFired(1000.0 + _DRAIN)), [first])
+        self.assertEqual(self.codec.refuse(second, 1100.0), [])
+
+    def test_knownBelow(self) -> None:
+        """
+        A codec that knows its peer, or lets in anybody, leaves him to those above.
+        """
+        for codec in (_Knocking(), DummyCodec()):
+            codec.start(1000.0)
+            codec.receive(b"knock", 1001.0)
+            self.assertEqual(codec.refuse(AuthenticationFailed(), 1002.0), [])
+            self.assertIs(codec.refusal, None)
+            self.assertIs(codec.nextTimer, None)
 
 
 class DrainSecondsTests(SynchronousTestCase):

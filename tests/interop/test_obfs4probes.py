@@ -14,13 +14,14 @@ from twisted.trial.unittest import TestCase
 
 from pyptwist.arguments import Arguments
 from pyptwist.codec import Transmit
+from pyptwist.testing.destinations import listen
+from pyptwist.testing.processes import launchClient, launchServer
+from pyptwist.testing.socksclient import socksConnect
+from pyptwist.testing.streams import Address, connect, together
+from pyptwist.testing.wiretap import Tap
 from pyptwist.transports.obfs4.method import Obfs4
-from tests.destinations import listen
 from tests.interop import ours
-from tests.interop.tap import Tap
-from tests.processes import launchClient, launchServer, requirePeer
-from tests.socksclient import socksConnect
-from tests.streams import Address, connect, together
+from tests.peers import requirePeer
 
 #: With this seed the random part of the close delay is 0 s.
 OPTIONS: Final = {

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from pyptwist.codec import Finished, Ready
+from pyptwist.crypto.seal import Seal
 from pyptwist.errors import (
     AuthenticationFailed,
     ClosedByPeer,
@@ -20,7 +21,7 @@ from pyptwist.errors import (
 )
 from pyptwist.testing.codecs import EPOCH, CodecPair, Side, fixedEntropy
 from pyptwist.transports.obfs4.codec import ServerShared
-from pyptwist.transports.obfs4.handshake import Seal, ServerIdentity, ServerKeys
+from pyptwist.transports.obfs4.handshake import ServerIdentity, ServerKeys
 from tests.transports.obfs4.pairs import (
     HOUR,
     IDENTITY,

@@ -1,0 +1,151 @@
+"""
+The operator's option to show strangers another server.
+
+``decoy=HOST:PORT`` is an option of every method whose server can tell strangers
+from clients before it says anything.  No method knows of it: it is taken out of
+the options here, and seen to beneath the method.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.interfaces import (
+    IAddress,
+    IListeningPort,
+    IProtocolFactory,
+    IStreamClientEndpoint,
+    IStreamServerEndpoint,
+)
+from twisted.internet.protocol import Factory
+from zope.interface import implementer
+
+from pyptwist import limits
+from pyptwist.addresses import HostPort
+from pyptwist.arguments import Arguments
+from pyptwist.errors import ConfigurationError
+from pyptwist.guard import Guard, Watched
+from pyptwist.interfaces import Context, INetwork, IServerTransportEndpoint
+
+if TYPE_CHECKING:
+    from twisted.internet.defer import Deferred
+
+_DECOY = "decoy"
+_AFTER = "decoy-after"
+
+
+def serverEndpoint(
+    method: Any, context: Context, bind: HostPort, arguments: Arguments, local: Any
+) -> IServerTransportEndpoint:
+    """
+    Where and how to listen, with a decoy if the operator wants one.
+
+    :param method: the ``IServerTransport``.
+    :param arguments: the operator's options: the method's own, and ``decoy`` and
+        ``decoy-after``.
+    :param local: the ``INetwork`` that reaches the decoy.
+    :raises ConfigurationError: if the options are wrong, or the method can have
+        no decoy.
+    """
+    endpoint: IServerTransportEndpoint
+    if _DECOY in arguments:
+        context = _guarded(method, context, bind, arguments, local)
+    elif _AFTER in arguments:
+        raise ConfigurationError(f"the option {_AFTER!r} means nothing without {_DECOY!r}")
+    endpoint = method.serverEndpoint(context, bind, arguments.without(_DECOY, _AFTER))
+    return endpoint
+
+
+def _guarded(
+    method: Any, context: Context, bind: HostPort, arguments: Arguments, local: Any
+) -> Context:
+    if (obstacle := _obstacle(method)) is not None:
+        raise ConfigurationError(f"{method.name} cannot have a decoy: {obstacle}")
+    where = _address(arguments.require(_DECOY))
+    if where == bind:
+        raise ConfigurationError("the decoy must be another server than this one")
+    patience = arguments.integer(_AFTER, 1, limits.DECOY_AFTER_MAXIMUM, default=limits.DECOY_AFTER)
+    guard = Guard(
+        context.reactor, local.clientEndpoint(where.host, where.port), patience, method.name
+    )
+    return replace(context, network=GuardedNetwork(context.network, guard), refusals=guard)
+
+
+def _obstacle(method: Any) -> str | None:
+    speaksFirst = getattr(method, "serverSpeaksFirst", None)
+    if speaksFirst is None:
+        # It may be no stream of bytes on one network connection at all.
+        return "it does not say that its server keeps silent to strangers"
+    if speaksFirst:
+        return "its server speaks first, and so shows strangers what it is"
+    if getattr(method, "admitsAnybody", False):
+        return "it lets everybody in, so that nobody would ever see it"
+    return None
+
+
+def _address(text: str) -> HostPort:
+    try:
+        where = HostPort.parse(text)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"the option {_DECOY!r}: {error}") from None
+    if not where.port:
+        raise ConfigurationError(f"the option {_DECOY!r}: port 0 cannot be connected to")
+    return where
+
+
+@implementer(INetwork)
+class GuardedNetwork:
+    """
+    A network whose listeners have every connection watched by a guard.
+    """
+
+    def __init__(self, network: Any, guard: Guard) -> None:
+        """
+        :param network: the ``INetwork`` that does the work.
+        """
+        self._network = network
+        self._guard = guard
+
+    def clientEndpoint(self, host: str, port: int) -> IStreamClientEndpoint:
+        endpoint: IStreamClientEndpoint = self._network.clientEndpoint(host, port)
+        return endpoint
+
+    def serverEndpoint(self, host: str, port: int) -> IStreamServerEndpoint:
+        return _GuardedServerEndpoint(self._network.serverEndpoint(host, port), self._guard)
+
+    def bindDatagrams(self, protocol: Any, host: str, port: int) -> IListeningPort:
+        bound: IListeningPort = self._network.bindDatagrams(protocol, host, port)
+        return bound
+
+
+@implementer(IStreamServerEndpoint)
+class _GuardedServerEndpoint:
+    def __init__(self, endpoint: IStreamServerEndpoint, guard: Guard) -> None:
+        self._endpoint = endpoint
+        self._guard = guard
+
+    def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
+        listening: Deferred[IListeningPort] = self._endpoint.listen(
+            _Watching(protocolFactory, self._guard)
+        )
+        return listening
+
+
+class _Watching(Factory):
+    noisy = False
+
+    def __init__(self, factory: IProtocolFactory, guard: Guard) -> None:
+        self._factory = factory
+        self._guard = guard
+
+    def startFactory(self) -> None:
+        self._factory.doStart()
+
+    def stopFactory(self) -> None:
+        self._guard.closeAll()
+        self._factory.doStop()
+
+    def buildProtocol(self, addr: IAddress) -> Watched | None:  # type: ignore[override]
+        inner = self._factory.buildProtocol(addr)
+        return None if inner is None else Watched(self._guard, inner)
