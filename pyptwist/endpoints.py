@@ -33,6 +33,7 @@ from pyptwist.errors import ConfigurationError
 from pyptwist.interfaces import (
     Context,
     IClientTransport,
+    IRefusals,
     IServerTransport,
     IServerTransportEndpoint,
 )
@@ -74,6 +75,7 @@ def wrapServer(
     clientArguments: Arguments | None = None,
     metrics: Metrics | None = None,
     handshakeTimeout: float = limits.SERVER_HANDSHAKE,
+    refusals: IRefusals | None = None,
 ) -> IServerTransportEndpoint:
     """
     Put a codec over a server endpoint.
@@ -83,6 +85,7 @@ def wrapServer(
     :param handshakeTimeout: seconds from accept to Ready.  It must be longer
         than any drain of the codec's own: a fixed deadline tells a prober what
         a codec's random one would hide.
+    :param refusals: told of strangers, while they can still be handed on.
     :returns: an endpoint that builds application protocols at Ready only.
     """
     return CodecServerEndpoint(
@@ -93,6 +96,7 @@ def wrapServer(
         clientArguments or Arguments(),
         metrics or Metrics(),
         handshakeTimeout,
+        refusals,
     )
 
 
@@ -210,7 +214,11 @@ class CodecClientEndpoint:
 class CodecServerEndpoint:
     """
     See ``wrapServer``.
+
+    :cvar connection: what to make for each connection accepted.
     """
+
+    connection: type[CodecConnection] = CodecConnection
 
     def __init__(
         self,
@@ -221,8 +229,10 @@ class CodecServerEndpoint:
         clientArguments: Arguments,
         metrics: Metrics,
         handshakeTimeout: float,
+        refusals: IRefusals | None,
     ) -> None:
         self.clientArguments = clientArguments
+        self._refusals = refusals
         self._endpoint = endpoint
         self._reactor = reactor
         self._codecFactory = codecFactory
@@ -232,7 +242,7 @@ class CodecServerEndpoint:
 
     def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
         def make() -> CodecConnection:
-            connection = CodecConnection(
+            connection = self.connection(
                 self._reactor,
                 self._codecFactory(),
                 self._methodName,
@@ -240,6 +250,7 @@ class CodecServerEndpoint:
                 protocolFactory.buildProtocol,
                 _ignore,
                 _ignore,
+                self._refusals,
             )
             connection.setDeadline(self._timeout)
             return connection
@@ -271,6 +282,15 @@ class CodecClientTransport:
         """
         raise TypeError(f"{type(self).__name__} must define clientCodec")
 
+    def clientCodecFor(
+        self, context: Context, target: HostPort, arguments: Arguments
+    ) -> CodecFactory:
+        """
+        The same, for one server: what a method overrides as well that remembers
+        something of its servers.
+        """
+        return self.clientCodec(context, arguments)
+
     def clientEndpoint(
         self, context: Context, target: HostPort | None, arguments: Arguments
     ) -> IStreamClientEndpoint:
@@ -279,8 +299,8 @@ class CodecClientTransport:
         return wrapClient(
             context.network.clientEndpoint(target.host, target.port),
             context.reactor,
-            self.clientCodec(context, arguments),
-            self.name,
+            self.clientCodecFor(context, target, arguments),
+            context.alias or self.name,
             context.metrics,
             self.clientHandshakeTimeout,
         )
@@ -293,10 +313,16 @@ class CodecServerTransport:
 
     :cvar serverHandshakeTimeout: seconds from accept to Ready; longer than any
         drain of the codec's own.
+    :cvar serverSpeaksFirst: does the server send anything before it knows that
+        its peer is a client of its own?  Such a server cannot have a decoy.
+    :cvar admitsAnybody: is there no peer that the server turns away?  Then there
+        is nothing for a decoy to do.
     """
 
     name: str
     serverHandshakeTimeout: float = limits.SERVER_HANDSHAKE
+    serverSpeaksFirst: bool = False
+    admitsAnybody: bool = False
 
     def serverCodec(
         self, context: Context, arguments: Arguments
@@ -318,8 +344,9 @@ class CodecServerTransport:
             context.network.serverEndpoint(bind.host, bind.port),
             context.reactor,
             codecFactory,
-            self.name,
+            context.alias or self.name,
             clientArguments,
             context.metrics,
             self.serverHandshakeTimeout,
+            context.refusals,
         )

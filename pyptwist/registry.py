@@ -10,23 +10,36 @@ method's code only when it is used.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.plugin import IPlugin, getPlugins
 from twisted.python.reflect import namedAny
-from zope.interface import directlyProvides
+from zope.interface import directlyProvides, implementer
+from zope.interface.interface import InterfaceClass
 
 from pyptwist.errors import ConfigurationError, PTError
+from pyptwist.expressions import isExpression
 from pyptwist.interfaces import IClientTransport, IServerTransport, ITransportMethod
 from pyptwist.ipc.quoting import isMethodName
+from pyptwist.stacks import Stack
 
 if TYPE_CHECKING:
     from pyptwist.addresses import HostPort
     from pyptwist.arguments import Arguments
     from pyptwist.interfaces import Context, IServerTransportEndpoint
+
+
+#: Finds the plugins that provide an interface.
+Plugins = Callable[[InterfaceClass], Iterable[Any]]
+
+
+class UnknownMethod(ConfigurationError):
+    """
+    Nobody here has this transport method, or plays this role of it.
+    """
 
 
 class RegistryError(PTError):
@@ -61,11 +74,34 @@ class TransportPlugin:
         roles = [IClientTransport] * bool(client) + [IServerTransport] * bool(server)
         directlyProvides(self, IPlugin, *roles)
 
+    @property
+    def serverSpeaksFirst(self) -> bool | None:
+        """
+        See ``CodecServerTransport``; None if the method does not say.
+        """
+        speaksFirst: bool | None = getattr(
+            _load(self.name, self._server), "serverSpeaksFirst", None
+        )
+        return speaksFirst
+
+    @property
+    def admitsAnybody(self) -> bool:
+        """
+        See ``CodecServerTransport``.
+        """
+        return bool(getattr(_load(self.name, self._server), "admitsAnybody", False))
+
     def loadClient(self) -> None:
         """
         Import the client's code now, for who must know whether it can be.
         """
         _load(self.name, self._client)
+
+    def loadServer(self) -> None:
+        """
+        The same for the server's.
+        """
+        _load(self.name, self._server)
 
     def clientEndpoint(
         self, context: Context, target: HostPort | None, arguments: Arguments
@@ -88,6 +124,87 @@ class TransportPlugin:
             context, bind, arguments
         )
         return endpoint
+
+
+@implementer(IPlugin)
+class StackPlugin(Stack):
+    """
+    A stack's line in a plugin module::
+
+        example = StackPlugin("b64_obfs4", "obfs4 | b64")
+    """
+
+    def __init__(self, name: str, expression: str) -> None:
+        """
+        :param name: the PT name.
+        :param expression: names the layers, the one nearest the application first.
+        :raises ConfigurationError: if the expression is none.
+        """
+        super().__init__(expression, name)
+        self.module = str(sys._getframe(1).f_globals.get("__name__", "?"))
+
+
+class Methods:
+    """
+    Whatever can be named where a transport method's name is expected: what is
+    installed, a stack that is written out, and a stack that was given a name.
+    """
+
+    def __init__(
+        self, stacks: Mapping[str, str] | None = None, plugins: Plugins = getPlugins
+    ) -> None:
+        """
+        :param stacks: expressions by the names that were given to them.
+        :param plugins: instead of those installed; asked once for each role.
+        :raises ConfigurationError: if an expression is none.
+        """
+        self._stacks = {name: Stack(text, name, self) for name, text in (stacks or {}).items()}
+        self._plugins = cache(lambda role: tuple(plugins(role)))
+
+    def client(self, name: str) -> Any:
+        """
+        :param name: of a method, or an expression.
+        :returns: the ``IClientTransport``.
+        :raises UnknownMethod: if there is none; the text names those that are
+            installed.
+        :raises RegistryError: if there are two.
+        """
+        return self._named(name, IClientTransport)
+
+    def server(self, name: str) -> Any:
+        """
+        The same, for an ``IServerTransport``.
+        """
+        return self._named(name, IServerTransport)
+
+    def check(self) -> None:
+        """
+        Look at each stack that was given a name.
+
+        :raises ConfigurationError: if one can be used neither by clients nor by
+            servers.
+        """
+        for name in self._stacks:
+            try:
+                self.client(name).loadClient()
+            except Exception as error:
+                try:
+                    self.server(name).loadServer()
+                except Exception:
+                    raise ConfigurationError(f"{name} cannot be used: {error}") from error
+
+    def _named(self, name: str, role: InterfaceClass) -> Any:
+        if isExpression(name):
+            return Stack(name, methods=self)
+        plugins = self._plugins(role)
+        if name not in self._stacks:
+            return methodNamed(name, plugins)
+        for plugin in plugins:
+            if getattr(plugin, "name", None) == name:
+                raise RegistryError(
+                    f"{_module(plugin)} defines a method {name!r}; give the stack another name"
+                )
+        return self._stacks[name]
 
 
 def _load(name: str, dotted: str | None) -> Any:
@@ -121,20 +238,22 @@ def serverTransports(plugins: Iterable[Any] | None = None) -> dict[str, Any]:
 
 def clientTransport(name: str) -> Any:
     """
-    :returns: the client side of one method.
+    :param name: of a method, or a stack's expression.
+    :returns: the client side of it.
     :raises ConfigurationError: if it is not installed; the text names those that are.
     :raises RegistryError: if two plugins claim this name.
     """
-    return methodNamed(name, getPlugins(IClientTransport))
+    return Methods().client(name)
 
 
 def serverTransport(name: str) -> Any:
     """
-    :returns: the server side of one method.
+    :param name: of a method, or a stack's expression.
+    :returns: the server side of it.
     :raises ConfigurationError: if it is not installed; the text names those that are.
     :raises RegistryError: if two plugins claim this name.
     """
-    return methodNamed(name, getPlugins(IServerTransport))
+    return Methods().server(name)
 
 
 def methodNamed(name: str, plugins: Iterable[Any]) -> Any:
@@ -142,7 +261,7 @@ def methodNamed(name: str, plugins: Iterable[Any]) -> Any:
     Find one method.  Plugins that quarrel about another name do not matter.
 
     :param plugins: all those of one role.
-    :raises ConfigurationError: if none has the name; the text names those that are.
+    :raises UnknownMethod: if none has the name; the text names those that are.
     :raises RegistryError: if two have it.
     """
     # A plugin without a name is somebody's mistake, and nobody else's trouble.
@@ -150,7 +269,7 @@ def methodNamed(name: str, plugins: Iterable[Any]) -> Any:
     found = _byName(plugin for known, plugin in everything if known == name)
     if not found:
         installed = sorted({known for known, _ in everything if isinstance(known, str)})
-        raise ConfigurationError(
+        raise UnknownMethod(
             f"there is no transport method {name!r} for this role;"
             f" installed: {', '.join(installed) or 'none'}"
         )

@@ -53,6 +53,14 @@ class StateDirectory:
         """
         return os.path.join(self._path, _checked(name))
 
+    def subdirectory(self, name: str) -> StateDirectory:
+        """
+        :param name: see ``path``.
+        :returns: a private directory inside this one, which need not exist.
+        :raises LocalProtocolError: if the name is none.
+        """
+        return StateDirectory(self.path(name))
+
     def create(self) -> None:
         """
         Make the directory, if need be, and make it private: for who opens files

@@ -62,6 +62,20 @@ class TestLazy(StateCase):
         self.state.create()
         self.assertIsNone(self.state.read("keys"))
 
+    def test_subdirectory(self) -> None:
+        """
+        A directory inside is as private, and is not there before it is needed.
+        """
+        inside = self.state.subdirectory("one").subdirectory("two")
+        self.assertEqual(inside.path("keys"), str(self.where / "one" / "two" / "keys"))
+        self.assertIsNone(inside.read("keys"))
+        self.assertEqual(os.listdir(self.base), [])
+        inside.write("keys", b"secret")
+        for path in (self.where, self.where / "one", self.where / "one" / "two"):
+            self.assertEqual(mode(path), 0o700)
+        for name in ("", "..", "a/b", ".hidden"):
+            self.assertRaises(LocalProtocolError, self.state.subdirectory, name)
+
     def test_relative(self) -> None:
         """
         A relative path means the directory of now, not of later.
