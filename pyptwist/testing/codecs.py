@@ -86,21 +86,24 @@ class Side:
         Note the effects, and check the contract.
         """
         for effect in effects:
-            assert not self.isFinished, "an effect came after Finished"
+            assert not self.isFinished, f"an effect came after Finished: {effect!r:.80}"
             if isinstance(effect, Transmit):
                 self.transmitted.append(bytes(effect.data))
                 self.outbox += effect.data
             elif isinstance(effect, Deliver):
-                assert self.isReady, "Deliver came before Ready"
+                assert self.isReady, "Deliver came before Ready: nobody is there to take it"
+                assert type(effect.data) is bytes, "Deliver must hold bytes: applications do"
                 self.delivered += effect.data
             elif isinstance(effect, Ready):
                 assert not self.isReady, "Ready came twice"
                 self.isReady = True
             else:
-                assert isinstance(effect, Finished), effect
-                assert effect.error is None or isinstance(effect.error, PTError), effect
+                assert isinstance(effect, Finished), f"this is no effect: {effect!r:.80}"
+                assert effect.error is None or isinstance(effect.error, PTError), (
+                    f"Finished must hold a PTError, which has a cause: {effect!r:.80}"
+                )
                 self.isFinished, self.error = True, effect.error
-        assert self.codec.backlog >= 0, "the backlog is negative"
+        assert self.codec.backlog >= 0, "the backlog is negative (ICodec.backlog)"
 
     def forget(self) -> None:
         """
@@ -135,6 +138,12 @@ class CodecPair:
     def now(self) -> float:
         return float(self.clock.seconds())
 
+    def side(self, isClient: bool) -> Side:
+        """
+        :returns: the client's side, or the server's.
+        """
+        return self.client if isClient else self.server
+
     def start(self) -> None:
         """
         Connect, without carrying anything yet.
@@ -165,7 +174,7 @@ class CodecPair:
             moved = self.carry(self.client, self.server, cut)
             if not self.carry(self.server, self.client, cut) and not moved:
                 return
-        raise AssertionError("the codecs never come to rest")
+        raise AssertionError("the codecs never come to rest: each answers the other's answer")
 
     def runTimers(self, seconds: float) -> None:
         """
@@ -182,7 +191,7 @@ class CodecPair:
                 return
             self.clock.advance(max(0.0, at - self.now))
             first.apply(first.codec.timerFired(self.now))
-        raise AssertionError("a timer fires for ever")
+        raise AssertionError("a timer fires for ever: its codec sets it to a time that is past")
 
 
 def oneByOne(data: bytes) -> list[bytes]:

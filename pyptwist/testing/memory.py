@@ -51,12 +51,15 @@ class MemoryNetwork:
 
     :ivar clock: what its events are scheduled on.
     :ivar pieces: bytes that one read of a connection yields at the most.
+    :ivar latency: seconds that a connection takes to be made, and a piece to
+        arrive; only one piece is on its way at a time.
     :ivar connections: every connection made, as (client's end, server's end).
     """
 
     def __init__(self, clock: Clock | None = None, pieces: int = 64 * 1024) -> None:
         self.clock = clock or Clock()
         self.pieces = pieces
+        self.latency = 0.0
         self.connections: list[tuple[MemoryTransport, MemoryTransport]] = []
         self._listeners: dict[tuple[str, int], IProtocolFactory] = {}
         self._lastPort = 40000
@@ -92,6 +95,11 @@ class MemoryNetwork:
         """
         self._lastPort += 1
         return self._lastPort
+
+    def written(self, end: MemoryTransport, data: bytes) -> None:
+        """
+        An end of a connection was given bytes to send: for subclasses that look on.
+        """
 
     def _connect(self, host: str, port: int, factory: IProtocolFactory) -> IProtocol:
         accept = self._listeners.get((host, port))
@@ -137,7 +145,7 @@ class _Client:
                 connected.callback(protocol)
 
         connected: Deferred[IProtocol] = Deferred(cancel)
-        call = self._network.clock.callLater(0, dial)
+        call = self._network.clock.callLater(self._network.latency, dial)
         return connected
 
 
@@ -221,6 +229,7 @@ class MemoryTransport:
             raise TypeError("Twisted's transports take bytes and nothing that is like them")
         if self._lost or self.disconnecting or not data:
             return
+        self._network.written(self, data)
         self._buffer += data
         self.maximumBuffered = max(self.maximumBuffered, len(self._buffer))
         if len(self._buffer) > _WRITE_MARK and self._producer and not self._producerPaused:
@@ -275,7 +284,7 @@ class MemoryTransport:
     def _wake(self) -> None:
         if not self._scheduled and not self._lost:
             self._scheduled = True
-            self._network.clock.callLater(0, self._carry)
+            self._network.clock.callLater(self._network.latency, self._carry)
 
     def _carry(self) -> None:
         self._scheduled = False

@@ -142,6 +142,23 @@ class NetworkTests(MemoryCase):
         [ends] = self.network.connections
         self.assertEqual(ends, (client.transport, server.transport))
 
+    def test_latency(self) -> None:
+        """
+        Distance makes connecting take its time, and each piece.
+        """
+        self.network.latency = 2.0
+        attempt = self.network.clientEndpoint(*HERE).connect(Recorders())
+        self.network.pump(1.9)
+        self.assertNoResult(attempt)
+        self.network.pump(0.1)
+        client: Any = self.successResultOf(attempt)
+        client.transport.write(b"far away")
+        self.network.pump(1.9)
+        [server] = self.accepted.built
+        self.assertEqual(server.heard, [])
+        self.network.pump(0.1)
+        self.assertEqual(server.heard, [b"far away"])
+
     def test_addresses(self) -> None:
         """
         Each end knows both addresses, and no two clients have the same.
@@ -154,6 +171,32 @@ class NetworkTests(MemoryCase):
             self.assertEqual(client.transport.getPeer().host, HERE[0])
             clients.add(client.transport.getHost())
         self.assertEqual(len(clients), 2)
+
+    def test_written(self) -> None:
+        """
+        Who looks on sees each write that is taken, by whom, when it is made.
+        """
+        seen: list[tuple[MemoryTransport, bytes]] = []
+
+        class Watched(MemoryNetwork):
+            def written(self, end: MemoryTransport, data: bytes) -> None:
+                seen.append((end, data))
+
+        self.start(Watched())
+        client, server = self.connect()
+        client.transport.write(b"one")
+        client.transport.write(b"")
+        client.transport.writeSequence([b"t", b"wo"])
+        server.transport.write(b"three")
+        expected = [
+            (client.transport, b"one"),
+            (client.transport, b"two"),
+            (server.transport, b"three"),
+        ]
+        self.assertEqual(seen, expected)
+        client.transport.loseConnection()
+        client.transport.write(b"late")
+        self.assertEqual(seen, expected)
 
     def test_refused(self) -> None:
         """

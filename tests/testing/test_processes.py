@@ -1,32 +1,49 @@
 """
-Tests of the helpers themselves, mostly with obfs4proxy at both ends.
+Tests for ``pyptwist.testing.processes`` and what belongs to it (``children``,
+``survivors``, ``streams``, ``destinations``, ``socksclient``, ``environments``), mostly
+with obfs4proxy at both ends.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
+import sysconfig
 
 from twisted.internet.error import ConnectionRefusedError
 from twisted.trial.unittest import SkipTest, TestCase
 
-from tests.children import Child, ChildFailed, Ended, descendants, spawn, witness
-from tests.destinations import echo, listen, sink, source
-from tests.processes import (
-    Method,
-    PTChild,
+from pyptwist.testing.children import Child, ChildFailed, Ended, spawn
+from pyptwist.testing.conversation import Method
+from pyptwist.testing.destinations import echo, listen, sink, source
+from pyptwist.testing.environments import (
     baseEnvironment,
     encodeServerOptions,
     freshDirectory,
-    launch,
-    launchClient,
-    launchServer,
     managedEnvironment,
-    requirePeer,
+    withPaths,
 )
-from tests.socksclient import SocksRefused, encodeSocksArguments, socksConnect
-from tests.streams import UNREAD_CAP, Address, Stream, bounded, connect, payload, sha256, together
+from pyptwist.testing.processes import PTChild, launch, launchClient, launchServer
+from pyptwist.testing.socksclient import (
+    SocksRefused,
+    encodeSocksArguments,
+    socksConnect,
+    socksGreet,
+)
+from pyptwist.testing.streams import (
+    UNREAD_CAP,
+    Address,
+    Stream,
+    bounded,
+    connect,
+    payload,
+    sha256,
+    together,
+)
+from pyptwist.testing.survivors import descendants, witness
+from tests.peers import requirePeer
 
 
 class Obfs4Proxy(TestCase):
@@ -253,6 +270,51 @@ class Network(TestCase):
             await connect(self, port.address)
 
 
+class Environments(TestCase):
+    """
+    What children are started with.
+    """
+
+    def test_clean(self) -> None:
+        """
+        Nothing of a parent of ours is passed on.
+        """
+        self.patch(os, "environ", {"TOR_PT_PROXY": "socks5://127.0.0.1:1", "HOME": "/nowhere"})
+        environment = baseEnvironment()
+        environment.pop("PYTHONPATH", None)
+        self.assertEqual(environment, {"HOME": "/nowhere"})
+
+    def test_samePath(self) -> None:
+        """
+        A child imports from where we do, relative and missing entries apart, and
+        in that order; this Python's own directories are left to it.
+        """
+        ours = freshDirectory(self)
+        ours.mkdir()
+        standard = sysconfig.get_path("stdlib")
+        self.patch(sys, "path", [str(ours), "", "relative", "/no/such/place", standard])
+        self.patch(os, "environ", {"PYTHONPATH": "/somewhere/else"})
+        self.assertEqual(baseEnvironment(), {"PYTHONPATH": str(ours)})
+
+    def test_morePaths(self) -> None:
+        """
+        More of them come first.
+        """
+        self.assertEqual(withPaths({"PYTHONPATH": "/a"}, "/b:/c"), {"PYTHONPATH": "/b:/c:/a"})
+        self.assertEqual(withPaths({"HOME": "/"}, None), {"HOME": "/"})
+
+    def test_noReactor(self) -> None:
+        """
+        Who imports the kit can still choose a reactor.
+        """
+        program = (
+            "import sys, pyptwist.testing; sys.exit('twisted.internet.reactor' in sys.modules)"
+        )
+        command = [sys.executable, "-c", program]
+        done = subprocess.run(command, env=baseEnvironment(), timeout=60, check=False)
+        self.assertEqual(done.returncode, 0)
+
+
 class Encodings(TestCase):
     """
     What the helpers write and read, compared with tor's own.
@@ -261,6 +323,14 @@ class Encodings(TestCase):
     def test_socksArguments(self) -> None:
         encoded = encodeSocksArguments({"a": "b=c", "d": "e;f\\g"})
         self.assertEqual(encoded, r"a=b=c;d=e\;f\\g")
+
+    async def test_tooLong(self) -> None:
+        """
+        tor takes no bridge line whose arguments SOCKS cannot carry.
+        """
+        stream = await connect(self, listen(self).address)
+        with self.assertRaisesRegex(ValueError, "tor passes 510 on"):
+            await socksGreet(stream, "k=" + "v" * 509)
 
     def test_serverOptions(self) -> None:
         encoded = encodeServerOptions({"x": {"a": "1", "b": "c:d;e\\f,g=h"}, "y": {"q": "2"}})
@@ -273,4 +343,4 @@ class Encodings(TestCase):
         self.assertEqual(child.methods["x"].address, ("::1", 5))
         self.assertEqual(child.methods["x"].arguments, {"a": "b,c", "d": "e=f"})
         self.assertEqual(child.refused, {"y": "no luck"})
-        self.assertTrue(child.done)
+        self.assertTrue(child.conversation.done)

@@ -5,22 +5,22 @@ Child processes of a test, read by lines and surely ended.
 from __future__ import annotations
 
 import contextlib
-import os
 import re
-import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from twisted.internet import reactor
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ProcessExitedAlready
-from twisted.internet.interfaces import IProcessTransport, IReadDescriptor
+from twisted.internet.interfaces import IProcessTransport
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
-from twisted.trial.unittest import TestCase
-from zope.interface import implementer
+
+from pyptwist.testing.reactors import theReactor
+
+if TYPE_CHECKING:
+    from twisted.trial.unittest import TestCase
 
 #: Seconds for a child to report its methods, or for a line to appear.
 PATIENCE: Final = 20.0
@@ -53,9 +53,9 @@ class Ended:
 
 class Child(ProcessProtocol):
     """
-    A process whose standard output is read by lines; `spawn` starts one.
+    A process whose standard output is read by lines; ``spawn`` starts one.
 
-    Standard input is a pipe that stays open until `closeInput`.
+    Standard input is a pipe that stays open until ``closeInput``.
 
     :ivar name: for error messages.
     :ivar pid: its process id, known after its end as well.
@@ -75,11 +75,18 @@ class Child(ProcessProtocol):
         self._partial = b""
         self._checks: list[Callable[[], None]] = []
 
+    @property
+    def unfinished(self) -> str:
+        """
+        What came behind the last whole line.
+        """
+        return self._partial.decode("utf-8", "backslashreplace")
+
     def whenLine(self, pattern: str, patience: float = PATIENCE) -> Deferred[re.Match[str]]:
         """
         :param pattern: searched in every line of output, past ones first.
         :param patience: seconds, as for all waits here.
-        :returns: the first match.  Fails with `ChildFailed` if the process ends
+        :returns: the first match.  Fails with ``ChildFailed`` if the process ends
             without one, with ``TimeoutError`` if there is none in time.
         """
         seen = 0
@@ -113,7 +120,7 @@ class Child(ProcessProtocol):
             try:
                 value = found()
                 if value is None and self.ended is not None:
-                    raise ChildFailed(self._story(f"{self.ended} before {what}"))
+                    raise ChildFailed(self.story(f"{self.ended} before {what}"))
             except Exception:
                 self._checks.remove(check)
                 result.errback()
@@ -123,11 +130,11 @@ class Child(ProcessProtocol):
                     result.callback(value)
 
         def explain(failure: object, seconds: float) -> _T:
-            raise TimeoutError(self._story(f"not within {seconds} s: {what}"))
+            raise TimeoutError(self.story(f"not within {seconds} s: {what}"))
 
         self._checks.append(check)
         check()
-        return result.addTimeout(patience, reactor, explain)
+        return result.addTimeout(patience, theReactor(), explain)
 
     def closeInput(self) -> None:
         """
@@ -177,7 +184,7 @@ class Child(ProcessProtocol):
         self.errors += data
 
     def processExited(self, reason: Failure) -> None:
-        self._linger = reactor.callLater(_LINGER, self.transport.loseConnection)
+        self._linger = theReactor().callLater(_LINGER, self.transport.loseConnection)
 
     def processEnded(self, reason: Failure) -> None:
         if self._linger.active():
@@ -190,7 +197,13 @@ class Child(ProcessProtocol):
         for check in list(self._checks):
             check()
 
-    def _story(self, what: str) -> str:
+    def story(self, what: str) -> str:
+        """
+        For the message of a failure.
+
+        :param what: went wrong.
+        :returns: that, with the end of what the process said.
+        """
         output = "\n".join(self.lines[-20:])
         errors = self.errors[-2000:].decode("utf-8", "backslashreplace")
         return f"{self.name} ({self.pid}): {what}\n{output}\n{errors}".rstrip()
@@ -209,12 +222,12 @@ def spawn(
     """
     Start a process that the test's cleanup stops.
 
-    :param child: the fresh `Child` to watch it with.
+    :param child: the fresh ``Child`` to watch it with.
     :param command: an absolute path and arguments.
     :param environment: all of it; nothing is added.
     :param directory: its working directory.
     """
-    reactor.spawnProcess(
+    theReactor().spawnProcess(
         child,
         command[0],
         list(command),
@@ -223,74 +236,3 @@ def spawn(
     )
     test.addCleanup(lambda: Deferred.fromCoroutine(child.stop()))
     return child
-
-
-def descendants(pid: int) -> list[int]:
-    """
-    :returns: the living children of a process, and theirs.
-    """
-    children: dict[int, list[int]] = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            # The second field, a name in parentheses, may hold anything.
-            state, parent = stat.read_text().rpartition(")")[2].split()[:2]
-            if state != "Z":
-                children.setdefault(int(parent), []).append(int(stat.parent.name))
-    found = list(children.get(pid, []))
-    for child in found:
-        found += children.get(child, [])
-    return found
-
-
-@implementer(IReadDescriptor)
-class _Witness:
-    """
-    A process that need not be a child of this one, held by a descriptor, so
-    that its number cannot come to mean another process.
-    """
-
-    def __init__(self, pid: int) -> None:
-        self._descriptor = os.pidfd_open(pid)
-        self.gone: Deferred[None] = Deferred()
-        reactor.addReader(self)
-
-    def fileno(self) -> int:
-        return self._descriptor
-
-    def doRead(self) -> None:
-        self._release()
-        self.gone.callback(None)
-
-    def kill(self) -> None:
-        if self._descriptor >= 0:
-            with contextlib.suppress(ProcessLookupError):
-                signal.pidfd_send_signal(self._descriptor, signal.SIGKILL)
-            self._release()
-
-    def connectionLost(self, reason: Failure) -> None:
-        """
-        The reactor has no end of a connection to tell of.
-        """
-
-    def logPrefix(self) -> str:
-        return "witness"
-
-    def _release(self) -> None:
-        reactor.removeReader(self)
-        os.close(self._descriptor)
-        self._descriptor = -1
-
-
-def witness(test: TestCase, pid: int) -> Deferred[None]:
-    """
-    Watch a process that somebody else started.
-
-    :returns: fires when the process has ended, reaped or not; at once if it has
-        ended already.  The test's cleanup kills what is left.
-    """
-    try:
-        watched = _Witness(pid)
-    except ProcessLookupError:
-        return succeed(None)
-    test.addCleanup(watched.kill)
-    return watched.gone

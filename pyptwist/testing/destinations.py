@@ -1,8 +1,8 @@
 """
 Servers in the test's own process, for the far end of what is tested.
 
-`listen` starts a `Destination` on a port that the kernel chooses, whose
-connections are served by `echo`, `sink`, `source` or a handler of the test's
+``listen`` starts a ``Destination`` on a port that the kernel chooses, whose
+connections are served by ``echo``, ``sink``, ``source`` or a handler of the test's
 own, or are read and written by the test itself.  The test's cleanup stops it.
 """
 
@@ -10,16 +10,18 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Awaitable, Callable
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from twisted.internet import reactor
 from twisted.internet.defer import Deferred, DeferredQueue, maybeDeferred
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
 from twisted.python import log
-from twisted.trial.unittest import TestCase
 
-from tests.streams import CHUNK, Address, Stream, bounded
+from pyptwist.testing.reactors import theReactor
+from pyptwist.testing.streams import CHUNK, Address, Stream, bounded
+
+if TYPE_CHECKING:
+    from twisted.trial.unittest import TestCase
 
 Handler = Callable[[Stream], Awaitable[None]]
 
@@ -34,7 +36,7 @@ async def echo(stream: Stream) -> None:
 
 async def sink(stream: Stream) -> None:
     """
-    Handler: read all and forget it; `Stream.received` counts.
+    Handler: read all and forget it; ``Stream.received`` counts.
     """
     while await stream.readSome():
         pass
@@ -54,7 +56,7 @@ def source(data: bytes, chunk: int = CHUNK) -> Handler:
 
 class Destination(Factory):
     """
-    A server in this process; make one with `listen`.
+    A server in this process; make one with ``listen``.
 
     :ivar address: where it listens.
     :ivar streams: every connection so far, in order.
@@ -66,7 +68,7 @@ class Destination(Factory):
         self._handler = handler
         self._patience = patience
         self._accepted: DeferredQueue[Stream] = DeferredQueue()
-        self._port: Any = cast(Any, reactor).listenTCP(0, self, interface=host)
+        self._port: Any = theReactor().listenTCP(0, self, interface=host)
         self.address: Address = (host, self._port.getHost().port)
         self.streams: list[Stream] = []
 
@@ -75,7 +77,7 @@ class Destination(Factory):
         stream.patience = self._patience
         self.streams.append(stream)
         # The stream has no transport before this method returns.
-        reactor.callLater(0, self._serve, stream)
+        theReactor().callLater(0, self._serve, stream)
         return stream
 
     async def accept(self, patience: float = Stream.patience) -> Stream:
@@ -110,7 +112,7 @@ def listen(
     Start a server on a port that the kernel chooses, until the test's cleanup.
 
     :param handler: serves each connection; None leaves them to the test, see
-        `Destination.accept`.
+        ``Destination.accept``.
     :param patience: of the accepted streams; long, since a server has to wait
         while a test does other things.
     """

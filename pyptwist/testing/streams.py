@@ -1,16 +1,16 @@
 """
 TCP connections for tests that talk to real processes.
 
-Everything here is small, own code: it shares nothing with the package, so that
-a fault there cannot hide behind the same fault here.
+It shares nothing with what is tested, so that a fault there cannot hide behind
+the same fault here.
 
-- `connect` opens a `Stream`, which a test reads and writes step by step with
-  ``await`` (and `tests.socksclient` opens one through a proxy);
-- `tests.destinations.listen` starts a server for the other end;
-- `payload` makes data worth hashing, `together` runs both directions at once.
+- ``connect`` opens a ``Stream``, which a test reads and writes step by step with
+  ``await``; ``socksclient.socksConnect`` opens one through a proxy;
+- ``destinations.listen`` starts a server for the other end;
+- ``payload`` makes data worth hashing, ``together`` runs both directions at once.
 
 What is opened for a test is closed by its cleanup.  No wait is without bound: a
-`Stream` gives up with ``TimeoutError`` after `Stream.patience` seconds in which
+``Stream`` gives up with ``TimeoutError`` after ``Stream.patience`` seconds in which
 nothing moved.  For a bound on the whole, set ``timeout`` on the test.
 """
 
@@ -18,18 +18,19 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import random
 from collections.abc import Coroutine
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from twisted.internet import reactor
 from twisted.internet.defer import Deferred, FirstError, gatherResults
-from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
 from twisted.internet.interfaces import IPullProducer
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
-from twisted.trial.unittest import TestCase
 from zope.interface import implementer
+
+from pyptwist.testing.reactors import theReactor
+
+if TYPE_CHECKING:
+    from twisted.trial.unittest import TestCase
 
 #: A host, without brackets, and a port.
 Address = tuple[str, int]
@@ -50,12 +51,12 @@ def payload(size: int, seed: int = 0) -> bytes:
     :param size: how many bytes.
     :param seed: another seed, other data.
     """
-    return random.Random(seed).randbytes(size)
+    return hashlib.shake_128(str(seed).encode()).digest(size)
 
 
 def sha256(data: bytes) -> str:
     """
-    :returns: the hash in hex, to compare with `Stream.digest`.
+    :returns: the hash in hex, to compare with ``Stream.digest``.
     """
     return hashlib.sha256(data).hexdigest()
 
@@ -68,13 +69,13 @@ def bounded(waiting: Deferred[_T], seconds: float, what: str) -> Deferred[_T]:
     def explain(result: object, seconds: float) -> _T:
         raise TimeoutError(f"not within {seconds} s: {what}")
 
-    return waiting.addTimeout(seconds, reactor, explain)
+    return waiting.addTimeout(seconds, theReactor(), explain)
 
 
 async def together(*work: Coroutine[Deferred[Any], Any, _T]) -> list[_T]:
     """
-    Run coroutines at the same time, say a `Stream.send` and the other side's
-    `Stream.digest`; the first failure is the failure of all.
+    Run coroutines at the same time, say a ``Stream.send`` and the other side's
+    ``Stream.digest``; the first failure is the failure of all.
 
     :returns: their results, in order.
     """
@@ -93,7 +94,7 @@ class Stream(Protocol):
     """
     One TCP connection, read by awaiting.
 
-    One reader at a time.  While nobody reads, at most about `UNREAD_CAP` bytes
+    One reader at a time.  While nobody reads, at most about ``UNREAD_CAP`` bytes
     are taken from the network, so a test that does not read is a peer that does
     not read.
 
@@ -113,6 +114,21 @@ class Stream(Protocol):
         self._waiters: list[Deferred[None]] = []
         self._tcp: Any = None
         self._outbox: _Outbox | None = None
+
+    @property
+    def unread(self) -> int:
+        """
+        How many bytes have arrived, and were not read.
+        """
+        return len(self._unread)
+
+    @property
+    def localAddress(self) -> Address:
+        """
+        This end's.
+        """
+        host = self._tcp.getHost()
+        return host.host, host.port
 
     # --- reading ---
 
@@ -213,7 +229,7 @@ class Stream(Protocol):
         Wait until the connection has ended, without reading.
 
         A peer's close behind unread data is only seen once that is read; see
-        `readToEnd`.
+        ``readToEnd``.
         """
         if self.reason is None:
             waiter: Deferred[None] = Deferred()
@@ -267,7 +283,7 @@ class Stream(Protocol):
 @implementer(IPullProducer)
 class _Outbox:
     """
-    Feeds one `Stream.send` to the kernel, a chunk each time it has taken all.
+    Feeds one ``Stream.send`` to the kernel, a chunk each time it has taken all.
     """
 
     def __init__(self, tcp: Any, data: bytes, chunk: int, patience: float) -> None:
@@ -275,7 +291,9 @@ class _Outbox:
         self._data = memoryview(data)
         self._chunk = chunk
         self._patience = patience
-        self._timer = reactor.callLater(patience, self._fail, TimeoutError("nothing was taken"))
+        self._timer = theReactor().callLater(
+            patience, self._fail, TimeoutError("nothing was taken")
+        )
         self.done: Deferred[None] = Deferred()
         tcp.registerProducer(self, False)
 
@@ -304,11 +322,14 @@ async def connect(test: TestCase, address: Address, patience: float = Stream.pat
     Open a TCP connection that the test's cleanup drops.
 
     :param address: host, an IPv4 or IPv6 address, and port.
-    :param patience: see `Stream`.
+    :param patience: see ``Stream``.
     """
+    # No other module reaches for sockets but the package's network; a test does.
+    from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint  # noqa: TID251
+
     host, port = address
     make = TCP6ClientEndpoint if ":" in host else TCP4ClientEndpoint
-    stream = await make(reactor, host, port).connect(Factory.forProtocol(Stream))
+    stream = await make(theReactor(), host, port).connect(Factory.forProtocol(Stream))
     assert isinstance(stream, Stream)
     stream.patience = patience
     test.addCleanup(_dropping, stream)

@@ -2,33 +2,52 @@
 A SOCKS5 client for tests, speaking as tor does: nothing is sent before the
 answer to the message before it has come.
 
-Own code, apart from the package's, see `tests.streams`.
+It shares nothing with ``pyptwist.proxies``, which it is to test.
 """
 
 from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
 
-from twisted.trial.unittest import TestCase
+from pyptwist.testing.streams import Address, Stream, connect
 
-from tests.streams import Address, Stream, connect
+if TYPE_CHECKING:
+    from twisted.trial.unittest import TestCase
 
 
 class SocksRefused(Exception):
     """
     The proxy said no.
 
-    :ivar code: its reply code (RFC 1928, section 6), or `NO_METHOD`, or
-        `BAD_PASSWORD`.
+    :ivar code: its reply code (RFC 1928, section 6), or ``NO_METHOD``, or
+        ``BAD_PASSWORD``.
     """
 
     NO_METHOD = -1
     BAD_PASSWORD = -2
 
     def __init__(self, code: int) -> None:
-        super().__init__(f"SOCKS reply {code}")
+        super().__init__(f"SOCKS reply {code}: {_REPLIES.get(code, 'unknown')}")
         self.code = code
+
+
+_REPLIES: Final = {
+    SocksRefused.NO_METHOD: "no acceptable way to authenticate",
+    SocksRefused.BAD_PASSWORD: "the arguments were refused",
+    1: "general failure",
+    2: "not allowed",
+    3: "network unreachable",
+    4: "host unreachable",
+    5: "connection refused",
+    6: "TTL expired",
+    7: "command not supported",
+    8: "address type not supported",
+}
+
+
+_FIELD: Final = 255  # bytes of a user name and of a password, at the most
 
 
 async def socksConnect(
@@ -41,7 +60,7 @@ async def socksConnect(
     """
     Connect to a target through a SOCKS5 proxy, as tor does it.
 
-    :param proxy: where the proxy listens, say `Method.address` of a client.
+    :param proxy: where the proxy listens, say ``Method.address`` of a client.
     :param target: an IPv4 or IPv6 address or a name, and a port.
     :param arguments: pluggable transport arguments, encoded here; or the
         encoded text, to send what no encoder makes; or None, for no
@@ -70,11 +89,18 @@ def encodeSocksArguments(arguments: Mapping[str, str]) -> str:
 
 async def socksGreet(stream: Stream, arguments: Mapping[str, str] | str | None = None) -> None:
     """
-    The first half of `socksConnect`: method choice and authentication.
+    The first half of ``socksConnect``: method choice and authentication.
 
     Up to 255 bytes of the arguments are the user name, the rest the password;
     if nothing is left, the password is one NUL.
+
+    :raises ValueError: they are longer than tor takes in a bridge line.
     """
+    text = arguments if isinstance(arguments, str) else encodeSocksArguments(arguments or {})
+    if len(text.encode()) > 2 * _FIELD:
+        raise ValueError(
+            f"the arguments take {len(text.encode())} bytes, and tor passes {2 * _FIELD} on"
+        )
     if arguments is None:
         stream.write(b"\x05\x01\x00")
     else:
@@ -85,8 +111,7 @@ async def socksGreet(stream: Stream, arguments: Mapping[str, str] | str | None =
         raise SocksRefused(SocksRefused.NO_METHOD)
     if method != 2:
         return
-    text = arguments if isinstance(arguments, str) else encodeSocksArguments(arguments or {})
-    user, password = text.encode()[:255], text.encode()[255:] or b"\0"
+    user, password = text.encode()[:_FIELD], text.encode()[_FIELD:] or b"\0"
     stream.write(bytes([1, len(user)]) + user + bytes([len(password)]) + password)
     if (await stream.read(2))[1]:
         raise SocksRefused(SocksRefused.BAD_PASSWORD)
@@ -94,7 +119,7 @@ async def socksGreet(stream: Stream, arguments: Mapping[str, str] | str | None =
 
 async def socksRequest(stream: Stream, target: Address) -> None:
     """
-    The second half of `socksConnect`: CONNECT and its answer.
+    The second half of ``socksConnect``: CONNECT and its answer.
     """
     host, port = target
     try:

@@ -1,0 +1,90 @@
+"""
+Conformance of endpoints: what somebody sees who is no client.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from twisted.internet.error import ConnectionDone
+
+from pyptwist.testing.endpointcase import SETTLE, EndpointCase
+
+_PROBES = {
+    "nothing": b"",
+    "one byte": b"\0",
+    "a TLS greeting": bytes.fromhex("16030100c8010000c40303") + bytes(200),
+    "an HTTP request": b"GET / HTTP/1.0\r\n\r\n" * 10,
+    "20,000 bytes": bytes(range(250)) * 80,
+}
+
+
+@dataclass
+class _Seen:
+    """
+    :ivar answer: what came back.
+    :ivar after: seconds from the connection to its end; None for no end.
+    :ivar wasLetIn: whether an application was built.
+    """
+
+    answer: bytes
+    after: float | None
+    wasOrderly: bool
+    wasLetIn: bool
+
+
+class ProbingTests(EndpointCase):
+    """
+    Somebody connects, sends what he likes, and hangs on.
+    """
+
+    def _probe(self, data: bytes) -> _Seen:
+        self.forget()
+        began = self.network.clock.seconds()
+        stranger = self.stranger()
+        assert stranger.transport is not None
+        greeting = len(stranger.received)
+        stranger.transport.write(data)
+        while not stranger.lost and self.network.clock.seconds() < began + SETTLE:
+            self.network.pump(1)
+        seen = _Seen(
+            bytes(stranger.received[greeting:]),
+            self.network.clock.seconds() - began if stranger.lost else None,
+            bool(stranger.lost and stranger.lost[0].check(ConnectionDone)),
+            bool(self.servers.built),
+        )
+        stranger.transport.loseConnection()
+        self.assertAtRest()
+        return seen
+
+    def test_prober(self) -> None:
+        """
+        He reaches no application (unless every byte is payload), gets no answer,
+        and is not kept for ever.
+        """
+        for name, data in _PROBES.items():
+            seen = self._probe(data)
+            if not seen.wasLetIn:
+                self.assertEqual(seen.answer, b"", f"{name} was answered")
+                self.assertIsNotNone(
+                    seen.after, f"whoever sends {name} is kept for ever: the codec needs a timer"
+                )
+
+    def test_probersEndAlike(self) -> None:
+        """
+        What he sent does not show in when it ends, nor in how: unless the method
+        hides nothing (``plain``).
+        """
+        if self.plain:
+            return
+        seen = {name: self._probe(data) for name, data in _PROBES.items()}
+        strangers = {name: one for name, one in seen.items() if not one.wasLetIn}
+        rude = [name for name, one in strangers.items() if not one.wasOrderly]
+        self.assertEqual(rude, [], "a reset tells who sent this that he was understood")
+        ends = {name: one.after for name, one in strangers.items()}
+        self.assertLessEqual(
+            len({*ends.values()}),
+            1,
+            f"the time of the end tells what was understood, in seconds: {ends}; drain until a"
+            " deadline that was set at the beginning (pyptwist.silence.SilentServerCodec)",
+        )

@@ -1,0 +1,57 @@
+"""
+Every method that comes with pyptwist, in processes, as tor starts them.
+"""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import TestCase
+
+from pyptwist.testing import ManagedConformance
+
+
+class DummyTests(ManagedConformance, TestCase):
+    methodName = "dummy"
+
+
+class B64Tests(ManagedConformance, TestCase):
+    methodName = "b64"
+
+
+class Obfs2Tests(ManagedConformance, TestCase):
+    """
+    With a shared secret, which a client does not miss until it is refused.
+    """
+
+    methodName = "obfs2"
+    serverOptions = {"shared-secret": "correct horse battery staple".replace(" ", "-")}
+    optionalArguments = True
+
+
+class Obfs3Tests(ManagedConformance, TestCase):
+    methodName = "obfs3"
+
+
+class Obfs4Tests(ManagedConformance, TestCase):
+    methodName = "obfs4"
+    wrongArguments = [
+        {"cert": "nonsense", "iat-mode": "0"},
+        {"cert": "A" * 70, "iat-mode": "7"},
+    ]
+    wrongServerOptions = [{"iat-mode": "7"}, {"private-key": "0123456789abcdef"}]
+
+
+class ScrambleSuitTests(ManagedConformance, TestCase):
+    methodName = "scramblesuit"
+    wrongArguments = [{"password": "much-too-short"}]
+    wrongServerOptions = [{"password": "much-too-short"}]
+
+
+class StackTests(ManagedConformance, TestCase):
+    """
+    A stack, defined on the command line.
+    """
+
+    methodName = "b64_obfs4"
+    commandOptions = ["--stack", "b64_obfs4=obfs4|b64"]
+    wrongArguments = [{"obfs4-cert": "nonsense"}]
+    wrongServerOptions = [{"obfs4-iat-mode": "7"}, {"iat-mode": "0"}]
