@@ -10,6 +10,7 @@ through both; all on this machine.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from twisted.python import usage
@@ -29,7 +30,7 @@ class Options(usage.Options):
         "Nothing leaves this machine, and nothing is left behind."
     )
     optParameters = [
-        ["method", None, "obfs4", "The transport method."],
+        ["method", None, "obfs4", "The transport method, or a stack in quotes: 'obfs4 | b64'."],
         ["size", None, "64", "MiB to move each way, 1 to 65536."],
     ]
 
@@ -52,7 +53,23 @@ class Options(usage.Options):
 
         from pyptwist.demo.stage import Demo
 
+        method, stacks = self._choice()
+
         def main(reactor: Any) -> Deferred[None]:
-            return Deferred.fromCoroutine(Demo(reactor, self["method"]).run(self["size"] << 20))
+            return Deferred.fromCoroutine(Demo(reactor, method, stacks).run(self["size"] << 20))
 
         react(main)
+
+    def _choice(self) -> tuple[str, Mapping[str, str]]:
+        """
+        :returns: the method's name, and the stacks that must be known for it.
+        """
+        from pyptwist.expressions import isExpression
+        from pyptwist.stacks import Stack
+
+        method: str = self["method"]
+        stacks: Mapping[str, str] = {} if self.parent is None else self.parent["stacks"]
+        if not isExpression(method):
+            return method, stacks
+        name = Stack(method).name
+        return name, {**stacks, name: method}

@@ -1,87 +1,36 @@
 """
-Somebody on the wire: passes everything on, and keeps the beginning.
+The beginning of what crosses the wire, and how it is shown.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
-from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress, IStreamClientEndpoint
-from twisted.internet.protocol import Factory
-from twisted.python.failure import Failure
-
-from pyptwist.relay import RelayEnd, join
+from pyptwist.loopback.wiretap import Look
 
 _KEPT = 64  # bytes each way; four lines say enough
 _ROW = 16
 
 
-class Observed(RelayEnd):
+class Beginnings:
     """
-    One side of a connection that is looked at.
+    Keeps the first bytes of the last connection, each way, for a ``Wiretap``.
 
-    :ivar seen: the first bytes that came from this side.
+    :ivar client: from the client.
+    :ivar server: from the server.
     """
 
     def __init__(self) -> None:
-        self.seen = b""
+        self.client = bytearray()
+        self.server = bytearray()
 
-    def dataReceived(self, data: bytes) -> None:
-        if len(self.seen) < _KEPT:
-            self.seen += data[: _KEPT - len(self.seen)]
-        super().dataReceived(data)
-
-
-class Observer(Factory):
-    """
-    Listens in the server's place, and reaches the server.
-
-    :ivar client: the client's side of the last connection, or None.
-    :ivar server: the server's side.
-    """
-
-    noisy = False
-
-    def __init__(self, server: IStreamClientEndpoint) -> None:
+    def watch(self) -> tuple[Look, Look]:
         """
-        :param server: how to reach the server.
+        A connection begins.
         """
-        self._endpoint = server
-        self.client: Observed | None = None
-        self.server: Observed | None = None
-
-    def buildProtocol(self, addr: IAddress | None) -> _Accepted:
-        return _Accepted(self)
-
-    def reach(self) -> Deferred[Any]:
-        """
-        :returns: fires with the server's side.
-        """
-        reaching: Deferred[Any] = self._endpoint.connect(Factory.forProtocol(Observed))
-        return reaching
+        self.client, self.server = client, server = bytearray(), bytearray()
+        return (lambda data: _keep(client, data)), (lambda data: _keep(server, data))
 
 
-class _Accepted(Observed):
-    def __init__(self, observer: Observer) -> None:
-        super().__init__()
-        self._observer = observer
-
-    def connectionMade(self) -> None:
-        transport: Any = self.transport
-        transport.pauseProducing()
-        self._observer.reach().addCallbacks(self._reached, self._unreachable)
-
-    def _reached(self, server: Observed) -> None:
-        self._observer.client, self._observer.server = self, server
-        join(self, server)
-
-    def _unreachable(self, reason: Failure) -> None:
-        transport: Any = self.transport
-        transport.loseConnection()
-
-
-def excerpt(data: bytes) -> str:
+def excerpt(data: bytes | bytearray) -> str:
     """
     :param data: any bytes; the first 64 are shown.
     :returns: rows of hex and text, indented by four.
@@ -90,5 +39,9 @@ def excerpt(data: bytes) -> str:
     return "\n".join(f"    {row.hex(' '):{3 * _ROW}} {_printable(row)}" for row in rows)
 
 
-def _printable(row: bytes) -> str:
+def _keep(kept: bytearray, data: bytes) -> None:
+    kept += data[: _KEPT - len(kept)]
+
+
+def _printable(row: bytes | bytearray) -> str:
     return "".join(chr(byte) if 0x20 <= byte < 0x7F else "." for byte in row)

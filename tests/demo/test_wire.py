@@ -4,79 +4,38 @@ Tests for ``pyptwist.demo.wire``.
 
 from __future__ import annotations
 
-from typing import Any
-
-from twisted.internet.protocol import Factory, Protocol
 from twisted.trial.unittest import SynchronousTestCase
 
-from pyptwist.demo.wire import Observer, excerpt
-from pyptwist.testing.memory import MemoryNetwork
+from pyptwist.demo.wire import Beginnings, excerpt
 
 
-class Reversing(Protocol):
+class BeginningsTests(SynchronousTestCase):
     """
-    Answers with what it hears, backwards.
-    """
-
-    def dataReceived(self, data: bytes) -> None:
-        transport: Any = self.transport
-        transport.write(data[::-1])
-
-
-class Hearing(Protocol):
-    """
-    Keeps what it hears.
+    Tests for ``Beginnings``.
     """
 
-    heard = b""
-    isLost = False
-
-    def dataReceived(self, data: bytes) -> None:
-        self.heard += data
-
-    def connectionLost(self, reason: object = None) -> None:
-        self.isLost = True
-
-
-class ObserverTests(SynchronousTestCase):
-    """
-    Tests for ``Observer``.
-    """
-
-    def setUp(self) -> None:
-        self.network = MemoryNetwork()
-        self.observer = Observer(self.network.clientEndpoint("127.0.0.1", 1))
-        self.network.serverEndpoint("127.0.0.1", 2).listen(self.observer)
-
-    def connect(self) -> Any:
-        connecting = self.network.clientEndpoint("127.0.0.1", 2).connect(
-            Factory.forProtocol(Hearing)
-        )
-        self.network.pump()
-        return self.successResultOf(connecting)
-
-    def test_observes(self) -> None:
+    def test_kept(self) -> None:
         """
-        Everything passes, and the beginning of each direction is kept.
+        The beginning of each direction is kept.
         """
-        self.network.serverEndpoint("127.0.0.1", 1).listen(Factory.forProtocol(Reversing))
-        client = self.connect()
+        seen = Beginnings()
+        client, server = seen.watch()
         data = bytes(range(200))
-        client.transport.write(data)
-        self.network.pump()
-        self.assertEqual(client.heard, data[::-1])
-        assert self.observer.client is not None and self.observer.server is not None
-        self.assertEqual(self.observer.client.seen, data[:64])
-        self.assertEqual(self.observer.server.seen, data[::-1][:64])
+        client(data)
+        server(data[:30])
+        server(data[30:])
+        self.assertEqual((seen.client, seen.server), (data[:64], data[:64]))
 
-    def test_unreachable(self) -> None:
+    def test_last(self) -> None:
         """
-        Without a server the connection is closed.
+        It is the last connection's.
         """
-        client = self.connect()
-        self.network.pump()
-        self.assertTrue(client.isLost)
-        self.assertIsNone(self.observer.client)
+        seen = Beginnings()
+        before, _ = seen.watch()
+        before(b"a")
+        seen.watch()
+        before(b"b")
+        self.assertEqual((seen.client, seen.server), (b"", b""))
 
 
 class ExcerptTests(SynchronousTestCase):

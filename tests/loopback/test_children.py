@@ -1,5 +1,5 @@
 """
-Tests for ``pyptwist.demo.children``.
+Tests for ``pyptwist.loopback.children``.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from pyptwist import limits
-from pyptwist.demo.children import Child
 from pyptwist.errors import ManagedProcessError
+from pyptwist.loopback.children import Child
 
 
 class Reactor(MemoryReactorClock):
@@ -73,7 +73,7 @@ class ChildTests(SynchronousTestCase):
         [(protocol, program, arguments, environment)] = self.reactor.spawned
         self.assertIs(protocol, self.child)
         self.assertEqual(program, sys.executable)
-        self.assertEqual(arguments, [sys.executable, "-m", "pyptwist"])
+        self.assertEqual(arguments, (sys.executable, "-m", "pyptwist"))
         self.assertEqual(
             environment,
             {
@@ -84,6 +84,14 @@ class ChildTests(SynchronousTestCase):
                 "TOR_PT_CLIENT_TRANSPORTS": "dummy",
             },
         )
+
+    def test_other(self) -> None:
+        """
+        It may be another program.
+        """
+        Child(self.reactor, "x", ["/bin/x", "-y"]).launch("/state", {})
+        _, program, arguments, _ = self.reactor.spawned[-1]
+        self.assertEqual((program, arguments), ("/bin/x", ["/bin/x", "-y"]))
 
     def test_ready(self) -> None:
         """
@@ -122,7 +130,8 @@ class ChildTests(SynchronousTestCase):
         One that says nothing is not waited for for ever.
         """
         self.reactor.advance(limits.CHILD_START)
-        self.failureResultOf(self.ready)
+        failure = self.failureResultOf(self.ready, ManagedProcessError)
+        self.assertIn("no methods within", str(failure.value))
 
     def test_stopped(self) -> None:
         """

@@ -7,8 +7,8 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ProcessExitedAlready
@@ -17,6 +17,9 @@ from twisted.python.failure import Failure
 
 from pyptwist import limits
 from pyptwist.errors import ManagedProcessError
+
+#: Starts our own child.
+OWN: Final = (sys.executable, "-m", "pyptwist")
 
 
 class Child(ProcessProtocol):
@@ -27,12 +30,14 @@ class Child(ProcessProtocol):
     :ivar ended: fires when it is gone.
     """
 
-    def __init__(self, reactor: Any, name: str) -> None:
+    def __init__(self, reactor: Any, name: str, command: Sequence[str] = OWN) -> None:
         """
         :param name: of the one method asked for.
+        :param command: what to start.
         """
         self._reactor = reactor
         self._name = name
+        self._command = command
         self._partial = b""
         self._errors = b""
         self.words: list[str] = []
@@ -41,7 +46,7 @@ class Child(ProcessProtocol):
 
     def launch(self, state: str, variables: Mapping[str, str]) -> Deferred[list[str]]:
         """
-        Start it, as ``python -m pyptwist``.
+        Start it.
 
         :param state: its state directory.
         :param variables: what to say besides, without ``TOR_PT_``.
@@ -55,9 +60,8 @@ class Child(ProcessProtocol):
             **variables,
         }
         environment = inherited | {f"TOR_PT_{key}": value for key, value in said.items()}
-        command = [sys.executable, "-m", "pyptwist"]
-        self._reactor.spawnProcess(self, command[0], command, environment)
-        return self.ready.addTimeout(limits.CHILD_START, self._reactor)
+        self._reactor.spawnProcess(self, self._command[0], self._command, environment)
+        return self.ready.addTimeout(limits.CHILD_START, self._reactor, _tooLate)
 
     def stop(self) -> Deferred[None]:
         """
@@ -106,3 +110,7 @@ class Child(ProcessProtocol):
         transport: Any = self.transport
         with contextlib.suppress(ProcessExitedAlready):
             transport.signalProcess("KILL")
+
+
+def _tooLate(result: object, seconds: float) -> list[str]:
+    raise ManagedProcessError(f"the child did not start: no methods within {seconds:g} s")

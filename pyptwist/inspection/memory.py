@@ -1,0 +1,180 @@
+"""
+A method's client and server in this process, on a network in memory.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import Factory
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from pyptwist import limits
+from pyptwist.addresses import HostPort
+from pyptwist.errors import PTError
+from pyptwist.inspection.conversation import Conversation
+from pyptwist.inspection.flows import Flow, Side
+from pyptwist.inspection.plan import Plan
+from pyptwist.interfaces import Context, IRefusable, IRefusals
+from pyptwist.metrics import Metrics
+from pyptwist.registry import Methods
+from pyptwist.state import StateDirectory
+from pyptwist.testing.memory import MemoryNetwork, MemoryTransport
+
+_SERVER = HostPort("127.0.0.1", 443)
+
+
+class RecordingNetwork(MemoryNetwork):
+    """
+    Keeps a record of each connection.  A packet is what was written at once,
+    since that is how codecs' bytes reach the kernel.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._flows: list[Flow] = []
+        self._ends: dict[MemoryTransport, tuple[Flow, Side]] = {}
+
+    def written(self, end: MemoryTransport, data: bytes) -> None:
+        for client, server in self.connections[len(self._flows) :]:
+            flow = Flow()
+            self._flows.append(flow)
+            self._ends |= {client: (flow, Side.CLIENT), server: (flow, Side.SERVER)}
+        if end in self._ends:
+            flow, side = self._ends[end]
+            flow.add(side, data, self.clock.seconds())
+
+    def take(self) -> list[Flow]:
+        """
+        :returns: the flows since the last call, in the order of their
+            connections, which are forgotten; without those that carried nothing.
+        """
+        flows, self._flows = [flow for flow in self._flows if flow.packets], []
+        self._ends.clear()
+        self.connections.clear()
+        return flows
+
+
+@implementer(IRefusals)
+class Refusals:
+    """
+    Hears why the server does not talk to its client, which is not told.
+
+    :ivar error: what was wrong last.
+    """
+
+    error: PTError | None = None
+
+    def refused(self, connection: IRefusable, error: PTError) -> None:
+        self.error = error
+
+    def committed(self, connection: IRefusable) -> None:
+        """
+        All is well so far.
+        """
+
+
+class Scene:
+    """
+    One server, and clients that talk to it one after the other.
+    """
+
+    def __init__(self, plan: Plan, methods: Methods, directory: str) -> None:
+        """
+        :param methods: finds the plan's.
+        :param directory: for the state of both sides.
+        :raises ConfigurationError: if there is no such method, or the arguments
+            are wrong.
+        """
+        self._client, server = methods.client(plan.method), methods.server(plan.method)
+        self._network = RecordingNetwork()
+        self._state = StateDirectory(directory)
+        self._conversation = Conversation(plan.turns)
+        self._refusals = Refusals()
+        self._clients = 0
+        context = replace(self._context("server"), refusals=self._refusals)
+        self._metrics = context.metrics
+        endpoint = server.serverEndpoint(context, _SERVER, plan.options)
+        self._arguments = endpoint.clientArguments.updated(plan.arguments)
+        self._wait(endpoint.listen(self._conversation))
+        self.newClient()
+
+    def newClient(self) -> None:
+        """
+        From now on it is another client, which remembers nothing.
+        """
+        self._clients += 1
+        context = self._context(f"client{self._clients}")
+        self._endpoint = self._client.clientEndpoint(context, _SERVER, self._arguments)
+
+    def converse(self) -> list[Flow]:
+        """
+        One connection.
+
+        :returns: the network connections that it took: one, for most methods.
+        :raises Exception: whatever the method failed with.
+        """
+        talker = self._conversation.client()
+        factory: Any = Factory.forProtocol(lambda: talker)
+        factory.noisy = False
+        self._wait(self._endpoint.connect(factory), talker.done)
+        # The last of it, and whatever the method says at the end.
+        self._network.pump(1.0)
+        return self._network.take()
+
+    def _wait(self, *waiting: Deferred[Any]) -> None:
+        failures: list[Failure] = []
+        for one in waiting:
+            one.addErrback(failures.append)
+        for _ in range(int(limits.INSPECTED_CONNECTION)):
+            if failures or all(one.called for one in waiting):
+                break
+            self._network.pump(1.0)
+        else:
+            raise PTError(f"it took more than {limits.INSPECTED_CONNECTION:g} s")
+        if self._conversation.problem is not None:
+            raise self._conversation.problem
+        if failures and (noted := self._serversReason()):
+            raise PTError(f"{failures[0].getErrorMessage()}; the server's reason: {noted}")
+        if failures:
+            failures[0].raiseException()
+
+    def _serversReason(self) -> str:
+        """
+        :returns: what the server found wrong, and told nobody; empty for nothing.
+        """
+        causes = (cause.value for cause in self._metrics.handshakesFailed)
+        return str(self._refusals.error or ", ".join(causes))
+
+    def _context(self, name: str) -> Context:
+        network, began = self._network, time.time()
+        return Context(
+            network.clock,
+            network,
+            self._state.subdirectory(name),
+            Metrics(),
+            wallClock=lambda: began + float(network.clock.seconds()),
+        )
+
+
+def record(plan: Plan, methods: Methods, fresh: bool = False) -> list[Flow]:
+    """
+    :param methods: finds the plan's.
+    :param fresh: whether each connection has a client of its own, which remembers
+        nothing.
+    :returns: every network connection, in order.
+    :raises Exception: whatever the method failed with.
+    """
+    flows: list[Flow] = []
+    with TemporaryDirectory(prefix="pyptwist-inspect-") as directory:
+        scene = Scene(plan, methods, directory)
+        for number in range(plan.connections):
+            if fresh and number:
+                scene.newClient()
+            flows += scene.converse()
+    return flows

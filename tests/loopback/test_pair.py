@@ -1,0 +1,111 @@
+"""
+Tests for ``pyptwist.loopback.pair``; the demonstration's tests run it whole.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ProcessDone
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from pyptwist.addresses import HostPort
+from pyptwist.arguments import Arguments
+from pyptwist.bridgeline import BridgeLine
+from pyptwist.errors import ManagedProcessError
+from pyptwist.loopback.pair import Pair
+from tests.loopback.test_children import Process, Reactor
+
+DESTINATION = HostPort("127.0.0.1", 9)
+
+
+class PairTests(SynchronousTestCase):
+    """
+    Tests for ``Pair``.
+    """
+
+    def setUp(self) -> None:
+        self.reactor = Reactor()
+        self.pair = Pair(self.reactor, "x", "/state", ["/bin/peer"])
+
+    def startServer(self, said: str, options: Arguments | None = None) -> Deferred[BridgeLine]:
+        """
+        :param said: by the child.
+        """
+        return self.start(self.pair.startServer(DESTINATION, options), said)
+
+    def start(self, coroutine: Any, said: str) -> Deferred[Any]:
+        starting: Deferred[Any] = Deferred.fromCoroutine(coroutine)
+        [*_, (child, program, _, self.environment)] = self.reactor.spawned
+        self.assertEqual(program, "/bin/peer")
+        self.process: Any = Process()
+        child.makeConnection(self.process)
+        child.outReceived(said.encode())
+        return starting
+
+    def test_server(self) -> None:
+        """
+        A server is told where its clients go, and tells what they need.
+        """
+        bridge = self.successResultOf(
+            self.startServer("SMETHOD x 127.0.0.1:7 ARGS:a=1,b=2\nSMETHODS DONE\n")
+        )
+        self.assertEqual(bridge.address, HostPort("127.0.0.1", 7))
+        self.assertEqual(bridge.arguments, Arguments(a="1", b="2"))
+        said = {k: v for k, v in self.environment.items() if "SERVER" in k or "ORPORT" in k}
+        self.assertEqual(
+            said,
+            {
+                "TOR_PT_SERVER_TRANSPORTS": "x",
+                "TOR_PT_SERVER_BINDADDR": "x-127.0.0.1:0",
+                "TOR_PT_ORPORT": "127.0.0.1:9",
+            },
+        )
+        self.assertEqual(self.environment["TOR_PT_STATE_LOCATION"], "/state/server")
+
+    def test_options(self) -> None:
+        """
+        The operator's options reach it; some methods need no arguments.
+        """
+        bridge = self.successResultOf(
+            self.startServer("SMETHOD x 127.0.0.1:7\nSMETHODS DONE\n", Arguments(a="1;2", b="3"))
+        )
+        self.assertEqual(bridge.arguments, Arguments())
+        self.assertEqual(self.environment["TOR_PT_SERVER_TRANSPORT_OPTIONS"], "x:a=1\\;2;x:b=3")
+
+    def test_refused(self) -> None:
+        """
+        What a child says is wrong is the reason; as is that it says nothing.
+        """
+        for said, reason in (
+            ("SMETHOD-ERROR x no such thing\n", "SMETHOD-ERROR x no such thing"),
+            ("SMETHODS DONE\n", "it has no x"),
+        ):
+            failure = self.failureResultOf(self.startServer(said), ManagedProcessError)
+            self.assertIn(reason, str(failure.value))
+
+    def test_notSocks5(self) -> None:
+        """
+        A client must speak SOCKS5.
+        """
+        said = "CMETHOD x socks4 127.0.0.1:7\nCMETHODS DONE\n"
+        failure = self.failureResultOf(
+            self.start(self.pair.startClient(), said), ManagedProcessError
+        )
+        self.assertIn("socks4", str(failure.value))
+
+    def test_stop(self) -> None:
+        """
+        Stopping stops what was started.
+        """
+        self.successResultOf(self.pair.stop())
+        self.successResultOf(
+            self.start(self.pair.startClient(), "CMETHOD x socks5 127.0.0.1:7\nCMETHODS DONE\n")
+        )
+        stopping = self.pair.stop()
+        self.assertEqual(self.process.calls, ["closeStdin"])
+        [child] = self.pair.children
+        child.processEnded(Failure(ProcessDone(0)))
+        self.successResultOf(stopping)
