@@ -1,7 +1,7 @@
 """
-veil: a pluggable transport in one file, as an example.
+demo_transport on the wire.
 
-What crosses the wire::
+::
 
     client -> nonce (16) | MAC(secret, "client" | nonce) (16)
     server -> nonce (16) | MAC(secret, "server" | client's nonce | nonce) (16)
@@ -9,44 +9,45 @@ What crosses the wire::
 and then each side's payload, under AES-128 in counter mode with a key of its
 own.  The MAC is HMAC-SHA256, cut to 16 bytes.
 
-Do not hide from anybody behind it: a handshake can be replayed, payload can be
-changed on the way, and its lengths show.
+This is a beginning, and protects nobody: whoever recorded a handshake can send
+it again and gets an answer, payload can be changed on the way, and every length
+and every pause shows.
 """
 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable
 
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CTR
-
-from pyptwist.arguments import Arguments
-from pyptwist.codec import CodecBase, CodecFactory
-from pyptwist.endpoints import CodecClientTransport, CodecServerTransport
-from pyptwist.errors import AuthenticationFailed, HandshakeTimeout, PTError
-from pyptwist.interfaces import Context
+from pyptwist.codec import CodecBase
+from pyptwist.crypto.dice import Entropy
+from pyptwist.errors import AuthenticationFailed
+from pyptwist.silence import SilentServerCodec
 
 NONCE = MAC = SECRET = 16  # bytes
-PATIENCE = 20  # seconds that a server gives a client to say who it is
 
 
-class VeilCodec(CodecBase):
+class KeyedCodec(CodecBase):
     """
     What both sides have in common.
     """
 
-    def __init__(self, secret: bytes, entropy: Callable[[int], bytes]) -> None:
+    def __init__(self, secret: bytes, entropy: Entropy) -> None:
         super().__init__()
         self.secret = secret
-        self.entropy = entropy
         self.nonce = entropy(NONCE)
 
     def mac(self, *parts: bytes) -> bytes:
         return hmac.digest(self.secret, b"".join(parts), "sha256")[:MAC]
 
     def takeNonce(self, label: bytes, context: bytes) -> bytes:
+        """
+        Take the peer's message from the buffer.
+
+        :raises AuthenticationFailed: if the peer does not know the secret.
+        """
         nonce, mac = self.take(NONCE), self.take(MAC)
         if not hmac.compare_digest(mac, self.mac(label, context, nonce)):
             raise AuthenticationFailed
@@ -56,7 +57,6 @@ class VeilCodec(CodecBase):
         zero = CTR(bytes(16))  # each key is used for one stream only
         self.encryptor = Cipher(AES(self.mac(sending, nonces)), zero).encryptor()
         self.decryptor = Cipher(AES(self.mac(receiving, nonces)), zero).decryptor()
-        self.nextTimer = None
         self.state = self.stream
         self.ready()
 
@@ -64,14 +64,13 @@ class VeilCodec(CodecBase):
         self.transmit(self.encryptor.update(data))
 
     def stream(self) -> bool:
-        if self.buffer:
-            self.deliver(self.decryptor.update(self.take(len(self.buffer))))
+        self.deliver(self.decryptor.update(self.take(len(self.buffer))))
         return False
 
 
-class VeilClient(VeilCodec):
+class ClientCodec(KeyedCodec):
     """
-    Speaks first.
+    Speaks first, and gives up at once on a server that is not the right one.
     """
 
     def begin(self) -> None:
@@ -86,15 +85,14 @@ class VeilClient(VeilCodec):
         return True
 
 
-class VeilServer(VeilCodec):
+class ServerCodec(KeyedCodec, SilentServerCodec):
     """
     Says nothing to anybody who does not know the secret.
     """
 
-    def begin(self) -> None:
-        # The same silence for whoever is wrong and for whoever is slow.
-        self.deadline = self.now + PATIENCE + self.entropy(1)[0] % PATIENCE
-        self.nextTimer = self.deadline
+    def __init__(self, secret: bytes, entropy: Entropy, drain: float) -> None:
+        super().__init__(secret, entropy)
+        self.drain = drain
         self.state = self.greeting
 
     def greeting(self) -> bool:
@@ -104,27 +102,3 @@ class VeilServer(VeilCodec):
         self.transmit(self.nonce + self.mac(b"server", theirs, self.nonce))
         self.startStream(theirs + self.nonce, sending=b"down", receiving=b"up")
         return True
-
-    def failed(self, error: PTError) -> None:
-        self.drainUntil(self.deadline, error)
-
-    def timer(self) -> None:
-        self.finish(HandshakeTimeout())
-
-
-class Veil(CodecClientTransport, CodecServerTransport):
-    """
-    The method ``veil``.  Its one argument, on both sides: ``secret``, 32 hex digits.
-    """
-
-    name = "veil"
-
-    def clientCodec(self, context: Context, arguments: Arguments) -> CodecFactory:
-        secret = arguments.hexadecimal("secret", SECRET)
-        return lambda: VeilClient(secret, context.entropy)
-
-    def serverCodec(
-        self, context: Context, arguments: Arguments
-    ) -> tuple[CodecFactory, Arguments]:
-        secret = arguments.hexadecimal("secret", SECRET)
-        return lambda: VeilServer(secret, context.entropy), Arguments(secret=secret.hex())

@@ -1,0 +1,3 @@
+"""
+demo_transport: a pluggable transport on pyptwist.
+"""
