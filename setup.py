@@ -31,7 +31,7 @@ def version() -> str:
 
 # Why each one is needed stands in doc/design/dependencies.rst.
 DEPENDENCIES = [
-    "cryptography>=42",
+    "cryptography>=44",
     "h11>=0.14",
     # Of the releases for Python 3.11, this is the newest that needs no compiler.
     'pymonocypher==4.0.3.2; python_version < "3.12"',
@@ -68,7 +68,7 @@ EXTRAS = {
 setup(
     name="pyptwist",
     version=version(),
-    description="Pluggable transports for Twisted: a framework, a tor child, and obfs4",
+    description="Pluggable transports for Twisted: a framework, a tor child, and the obfs family",
     long_description=(HERE / "README.rst").read_text(encoding="utf-8"),
     long_description_content_type="text/x-rst",
     author="The pyptwist authors",
@@ -89,7 +89,16 @@ setup(
     python_requires=">=3.11",
     package_dir={"": "."},
     packages=[*find_packages(include=["pyptwist", "pyptwist.*"]), "twisted.plugins"],
-    package_data={"pyptwist": ["py.typed"]},
+    package_data={
+        "pyptwist": ["py.typed"],
+        "pyptwist.scaffold": [
+            "template/*.rst",
+            "template/*.toml",
+            "template/gitignore",
+            "template/**/*.py",
+            "template/**/py.typed",
+        ],
+    },
     install_requires=DEPENDENCIES,
     extras_require=EXTRAS,
     entry_points={"console_scripts": ["pyptwist = pyptwist.main:main"]},
