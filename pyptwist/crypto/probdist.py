@@ -75,8 +75,8 @@ def seededWeights(
     span = maximum - minimum + 1
     numbers = generator.permutation(span)
     count = generator.intn(min(span, MAXIMUM_VALUES)) + 1
-    weights = _biased(generator, count) if biased else _unbiased(generator, count)
-    return [minimum + number for number in numbers[:count]], weights
+    draws = [generator.float64() for _ in range(count)]
+    return [minimum + number for number in numbers[:count]], _weights(draws, biased)
 
 
 @lru_cache(limits.SEEDED_TABLES)
@@ -92,7 +92,7 @@ def seededTable(seed: bytes, minimum: int, maximum: int, biased: bool = False) -
     return Table(*seededWeights(seed, minimum, maximum, biased))
 
 
-def randomTable(entropy: Entropy, minimum: int, maximum: int) -> Table:
+def randomTable(entropy: Entropy, minimum: int, maximum: int, biased: bool = False) -> Table:
     """
     A table that no seed stands for, distributed as those of random seeds are.
 
@@ -103,6 +103,7 @@ def randomTable(entropy: Entropy, minimum: int, maximum: int) -> Table:
     :param entropy: the source.
     :param minimum: the smallest number that may occur, 0 or more.
     :param maximum: the largest, up to 65535.
+    :param biased: see ``seededWeights``.
     """
     span = maximum - minimum + 1
     count = uniform(entropy, 1, min(span, MAXIMUM_VALUES))
@@ -112,7 +113,8 @@ def randomTable(entropy: Entropy, minimum: int, maximum: int) -> Table:
     while len(values) < count:
         draws = _draws(entropy, count - len(values))
         values.update(dict.fromkeys([minimum + (draw * span >> 64) for draw in draws]))
-    return Table(list(values), [draw * 2.0**-64 for draw in _draws(entropy, count)])
+    weights = [draw * 2.0**-64 for draw in _draws(entropy, count)]
+    return Table(list(values), _weights(weights, biased))
 
 
 def _draws(entropy: Entropy, count: int) -> tuple[int, ...]:
@@ -122,15 +124,17 @@ def _draws(entropy: Entropy, count: int) -> tuple[int, ...]:
     return struct.unpack(f">{count}Q", entropy(8 * count))
 
 
-def _unbiased(generator: Drbg, count: int) -> list[float]:
-    return [generator.float64() for _ in range(count)]
-
-
-def _biased(generator: Drbg, count: int) -> list[float]:
+def _weights(draws: list[float], biased: bool) -> list[float]:
+    """
+    :param draws: each at least 0.0 and less than 1.0.
+    :param biased: each takes its part of what those before have left.
+    """
+    if not biased:
+        return draws
     weights = []
     total = 0.0
-    for _ in range(count):
-        weight = (1.0 - total) * generator.float64()
+    for draw in draws:
+        weight = (1.0 - total) * draw
         weights.append(weight)
         total += weight
     return weights

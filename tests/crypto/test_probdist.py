@@ -136,6 +136,21 @@ class RandomTests(SynchronousTestCase):
         self.assertLessEqual(max(numbers), 1448)
         self.assertLess(abs(sum(numbers) / len(numbers) - 724), 15)
 
+    def test_biased(self) -> None:
+        """
+        A few numbers have nearly all the weight, as with random seeds.
+        """
+        entropy = fixedEntropy("biased tables")
+        tables = [randomTable(entropy, 21, 1448, biased=True) for _ in range(300)]
+        firsts = [table.bounds[0] for table in tables]
+        self.assertTrue(all(max(table.bounds) <= 1.0 for table in tables))
+        # Of a uniform draw: half, with a standard deviation of 0.017.
+        self.assertLess(abs(sum(firsts) / len(firsts) - 0.5), 0.07)
+        fifths = [table.bounds[4] for table in tables if len(table.values) > 4]
+        # Five draws leave 1/32 on the average.
+        self.assertLess(abs(1 - sum(fifths) / len(fifths) - 1 / 32), 0.02)
+        self.assertGreaterEqual(min(min(table.values) for table in tables), 21)
+
     def test_small(self) -> None:
         """
         No more numbers than there are.

@@ -18,10 +18,12 @@ from pyptwist.transports.dummy import Dummy, DummyCodec
 
 class TestConformance(CodecConformance, SynchronousTestCase):
     method = Dummy
+    plain = True
 
 
 class TestEndpoints(EndpointConformance, SynchronousTestCase):
     method = Dummy
+    plain = True
 
     def test_plain(self) -> None:
         """

@@ -19,12 +19,13 @@ E is the client's count of hours since 1970, as decimal digits.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from pyptwist.crypto import elligator2, ntor
 from pyptwist.crypto.dice import Entropy, uniform
+from pyptwist.crypto.seal import TAG_LENGTH, Seal, SealSearch, hoursAround
 from pyptwist.errors import AuthenticationFailed, HandshakeFailed, ReplayDetected
 from pyptwist.transports.obfs4.framing import KEYS_LENGTH
 
@@ -32,12 +33,11 @@ from pyptwist.transports.obfs4.framing import KEYS_LENGTH
 MAXIMUM_HANDSHAKE: Final = 8192
 
 _KEY: Final = elligator2.LENGTH
-_TAG: Final = 16
 _SEED_FRAME: Final = 45
 
-_SERVER_MINIMUM: Final = _KEY + ntor.AUTH_LENGTH + 2 * _TAG
+_SERVER_MINIMUM: Final = _KEY + ntor.AUTH_LENGTH + 2 * TAG_LENGTH
 _SERVER_PADDING: Final = MAXIMUM_HANDSHAKE - _SERVER_MINIMUM - _SEED_FRAME
-_CLIENT_MINIMUM: Final = _KEY + 2 * _TAG
+_CLIENT_MINIMUM: Final = _KEY + 2 * TAG_LENGTH
 _CLIENT_MAXIMUM_PADDING: Final = MAXIMUM_HANDSHAKE - _CLIENT_MINIMUM
 # So that the shortest messages are of one length.  (The spec writes 85, but its
 # own formula gives this, and so do all implementations.)
@@ -93,16 +93,6 @@ class SessionKeys:
         return "<SessionKeys>"
 
 
-def epochHour(unixTime: float) -> int:
-    """
-    The date, as handshakes know it.
-
-    :param unixTime: seconds since 1970.
-    :returns: full hours since 1970.
-    """
-    return int(unixTime) // 3600
-
-
 class ClientHandshake:
     """
     The client's half.  Keys are made at once, before anything is sent.
@@ -114,14 +104,14 @@ class ClientHandshake:
         self._entropy = entropy
         self._seal = Seal(identity.publicKey + identity.nodeId)
         self._hour = b""
-        self._mark = b""
-        self._searched = _SERVER_MINIMUM - 2 * _TAG
+        first = _SERVER_MINIMUM - 2 * TAG_LENGTH
+        self._search = SealSearch(self._seal, _KEY, first, MAXIMUM_HANDSHAKE)
 
     def request(self, hour: int) -> bytes:
         """
         The client's message.
 
-        :param hour: see ``epochHour``.
+        :param hour: see ``pyptwist.crypto.seal.epochHour``.
         :returns: 141 to 8192 bytes.
         """
         self._hour = b"%d" % hour
@@ -138,7 +128,7 @@ class ClientHandshake:
         :raises HandshakeFailed: no obfs4 server would say this.
         :raises AuthenticationFailed: not this server, or not its clock's hour.
         """
-        end = self._find(response)
+        end = self._search.end(response)
         if end is None:
             return None
         if not self._seal.isClosed(response[:end], (self._hour,)):
@@ -148,19 +138,6 @@ class ClientHandshake:
         if not hmac.compare_digest(agreement.auth, response[_KEY : _KEY + ntor.AUTH_LENGTH]):
             raise AuthenticationFailed
         return _sessionKeys(agreement), end
-
-    def _find(self, response: bytearray) -> int | None:
-        if len(response) < _SERVER_MINIMUM:
-            return None
-        self._mark = self._mark or self._seal.tag(response[:_KEY])
-        at = response.find(self._mark, self._searched, MAXIMUM_HANDSHAKE)
-        if at >= 0 and at + 2 * _TAG <= min(len(response), MAXIMUM_HANDSHAKE):
-            return at + 2 * _TAG
-        if len(response) >= MAXIMUM_HANDSHAKE:
-            raise HandshakeFailed
-        # Else a server that sends byte by byte has us read it all each time.
-        self._searched = at if at >= 0 else max(self._searched, len(response) - _TAG + 1)
-        return None
 
 
 class ServerHandshake:
@@ -182,7 +159,8 @@ class ServerHandshake:
         Look for the client's message.
 
         :param request: all that came so far.
-        :param hour: see ``epochHour``.  The hours before and after do as well.
+        :param hour: see ``pyptwist.crypto.seal.epochHour``.  The hours before and
+            after do as well.
         :param isReplay: was this MAC seen before?  Asked only about good ones.
         :returns: the keys, and the server's message of 96 to 8147 bytes; None
             if more has to come.
@@ -194,10 +172,10 @@ class ServerHandshake:
             if len(request) >= MAXIMUM_HANDSHAKE:
                 raise HandshakeFailed
             return None
-        matched = self._seal.isClosed(request, [b"%d" % (hour + skew) for skew in (0, -1, 1)])
+        matched = self._seal.isClosed(request, hoursAround(hour))
         if not matched:
             raise AuthenticationFailed
-        if isReplay(bytes(request[-_TAG:])):
+        if isReplay(bytes(request[-TAG_LENGTH:])):
             raise ReplayDetected
         X = elligator2.toPublicKey(bytes(request[:_KEY]))
         identity = self._identity
@@ -216,34 +194,7 @@ class ServerHandshake:
         if not _CLIENT_MINIMUM + _CLIENT_MINIMUM_PADDING <= len(request) <= MAXIMUM_HANDSHAKE:
             return False
         self._mark = self._mark or self._seal.tag(request[:_KEY])
-        return hmac.compare_digest(self._mark, request[-2 * _TAG : -_TAG])
-
-
-class Seal:
-    """
-    Makes and checks marks and MACs.
-    """
-
-    def __init__(self, key: bytes) -> None:
-        self._key = key
-
-    def tag(self, data: bytes | bytearray) -> bytes:
-        return hmac.digest(self._key, data, "sha256")[:_TAG]
-
-    def close(self, representative: bytes, rest: bytes, hour: bytes) -> bytes:
-        message = representative + rest + self.tag(representative)
-        return message + self.tag(message + hour)
-
-    def isClosed(self, message: bytearray, hours: Sequence[bytes]) -> bytes:
-        """
-        :returns: the hour for which the MAC at the end is right, or nothing.
-        """
-        matched = b""
-        for hour in hours:
-            # Each is tried, so that time does not tell which.
-            if hmac.compare_digest(self.tag(message[:-_TAG] + hour), message[-_TAG:]):
-                matched = hour
-        return matched
+        return hmac.compare_digest(self._mark, request[-2 * TAG_LENGTH : -TAG_LENGTH])
 
 
 def _sessionKeys(agreement: ntor.Agreement) -> SessionKeys:

@@ -6,16 +6,15 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from pyptwist.crypto.seal import Seal
 from pyptwist.errors import AuthenticationFailed, HandshakeFailed, ReplayDetected
 from pyptwist.testing import fixedEntropy
 from pyptwist.transports.obfs4.handshake import (
     ClientHandshake,
-    Seal,
     ServerHandshake,
     ServerIdentity,
     ServerKeys,
     SessionKeys,
-    epochHour,
 )
 from tests.transports.obfs4.pairs import IDENTITY, KEYS, NODE_ID, PRIVATE_KEY, PUBLIC_KEY, SEED
 
@@ -47,31 +46,6 @@ def accepted(request: bytes, hour: int = HOUR) -> tuple[SessionKeys, bytes]:
     result = server().accept(bytearray(request), hour, never)
     assert result is not None
     return result
-
-
-class SealTests(SynchronousTestCase):
-    """
-    ``Seal``, and the date.
-    """
-
-    def test_vector(self) -> None:
-        """
-        A mark and a MAC.
-        """
-        representative = bytes.fromhex(
-            "9de874ea6a42886281ed05f32753fe56bd2677e0121ca826dae3415fe8036302"
-        )
-        message = SEAL.close(representative, bytes(77), b"382991")
-        self.assertEqual(message[:-32], representative + bytes(77))
-        self.assertEqual(message[-32:-16].hex(), "69aa6af0243e6907e36330850d15a26c")
-        self.assertEqual(message[-16:].hex(), "60a2854769126154d92e4163c6d315c8")
-
-    def test_epochHour(self) -> None:
-        """
-        Full hours since 1970.
-        """
-        self.assertEqual(epochHour(3600 * HOUR), HOUR)
-        self.assertEqual(epochHour(3600 * HOUR + 3599.99), HOUR)
 
 
 class RequestTests(SynchronousTestCase):

@@ -27,7 +27,7 @@ from pyptwist.testing import (
     MemoryNetwork,
     memoryContext,
 )
-from pyptwist.testing.endpoints import Applications
+from pyptwist.testing.applications import Applications
 from pyptwist.transports.obfs4.identity import encodeCert
 from pyptwist.transports.obfs4.method import Obfs4
 

@@ -18,7 +18,7 @@ from pyptwist.errors import AuthenticationFailed, Cause, HandshakeTimeout
 from pyptwist.interfaces import Context
 from pyptwist.metrics import Metrics
 from pyptwist.testing import MemoryNetwork, fixedEntropy, memoryContext
-from pyptwist.testing.endpoints import Application, Applications
+from pyptwist.testing.applications import Application, Applications
 from pyptwist.transports.obfs4.identity import encodeCert
 from pyptwist.transports.obfs4.method import Obfs4
 from tests.transports.obfs4.test_method import (

@@ -11,19 +11,18 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pyptwist import limits
 from pyptwist.crypto.probdist import seededWeights
+from pyptwist.shaping import Tables
 from pyptwist.testing import fixedEntropy
 from pyptwist.transports.obfs4.framing import FrameDecoder, FrameEncoder
 from pyptwist.transports.obfs4.shaping import (
     PacedShaper,
     ParanoidShaper,
     Shaper,
-    Tables,
     paddingPackets,
 )
 from tests.transports.obfs4.pairs import LENGTHS, SEED
 
 KEYS = fixedEntropy("keys")(72)
-DELAY_SEED = bytes.fromhex("1d64add2a6388367c9bc2d1f1b384b069a6ef382cdaaa897")
 
 
 class Scripted(Tables):
@@ -71,58 +70,6 @@ def run(shaper: Shaper, *writes: bytes) -> list[tuple[float, bytes]]:
         if piece := shaper.resume(now):
             pieces.append((now, bytes(piece)))
     return pieces
-
-
-class TablesTests(SynchronousTestCase):
-    """
-    ``Tables``
-    """
-
-    def test_seeded(self) -> None:
-        """
-        A seed gives the reference's numbers.
-        """
-        tables = Tables(fixedEntropy("tables"), SEED)
-        self.assertEqual({tables.length() for _ in range(500)}, LENGTHS)
-        delays = {round(tables.delay() * 10_000) for _ in range(3000)}
-        self.assertLessEqual(delays, set(seededWeights(DELAY_SEED, 0, 100)[0]))
-        self.assertGreater(len(delays), 60)
-
-    def test_random(self) -> None:
-        """
-        Without a seed there are tables all the same, of one's own.
-        """
-        lengths = set()
-        for seed in ("one", "two"):
-            tables = Tables(fixedEntropy(seed))
-            drawn = {tables.length() for _ in range(300)}
-            self.assertLessEqual(len(drawn), 100)
-            lengths |= drawn
-            self.assertTrue(all(0 <= tables.delay() <= 0.01 for _ in range(100)))
-        self.assertNotEqual(lengths, LENGTHS)
-
-    def test_reseed(self) -> None:
-        """
-        Both tables change.
-        """
-        tables = Tables(fixedEntropy("reseed"))
-        tables.length(), tables.delay()
-        tables.reseed(SEED)
-        self.assertEqual({tables.length() for _ in range(500)}, LENGTHS)
-        delays = {round(tables.delay() * 10_000) for _ in range(300)}
-        self.assertLessEqual(delays, set(seededWeights(DELAY_SEED, 0, 100)[0]))
-
-    def test_lazy(self) -> None:
-        """
-        A peer that sends seed after seed costs nothing.
-        """
-
-        def exhausted(count: int) -> bytes:
-            raise AssertionError("entropy was used")
-
-        tables = Tables(exhausted)
-        for number in range(10_000):
-            tables.reseed(number.to_bytes(24, "big"))
 
 
 class PaddingTests(SynchronousTestCase):
@@ -219,7 +166,7 @@ class PacedTests(SynchronousTestCase):
         """
         tables = Scripted(always(100))
         shaper = PacedShaper(FrameEncoder(KEYS), tables)
-        data = fixedEntropy("joined")(limits.OBFS4_BURST + 2000)
+        data = fixedEntropy("joined")(limits.BURST + 2000)
         pieces = run(shaper, data[:10], data[10:20], data[20:])
         self.assertEqual(len(tables.drawn), 3)
         self.assertEqual(payloadOf(b"".join(piece for _, piece in pieces)), data)
