@@ -33,6 +33,7 @@ class Cause(Enum):
     AUTHENTICATION = "authentication"
     VERSION = "version"
     CLOSED_BY_PEER = "closed-by-peer"
+    PROCESS = "process"
     INTERNAL = "internal"
 
 
@@ -153,10 +154,24 @@ class DatagramsForbidden(PTError):
     cause = Cause.UPSTREAM_PROXY
 
 
-class ManagedProcessError(PTError):
+class ManagedProcessError(PTError, error.ConnectError):
     """
     A pluggable transport process that we launched failed.
     """
+
+    cause = Cause.PROCESS
+
+    def __init__(self, message: str = "the transport's process failed") -> None:
+        Exception.__init__(self, message)
+
+
+class ManagedProcessLost(ManagedProcessError, error.ConnectionLost):
+    """
+    A pluggable transport process ended, and its connections with it.
+    """
+
+    def __init__(self, message: str = "the transport's process ended") -> None:
+        super().__init__(message)
 
 
 def causeOf(exception: BaseException) -> Cause:

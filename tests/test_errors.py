@@ -22,6 +22,7 @@ from pyptwist.errors import (
     HandshakeTimeout,
     LocalProtocolError,
     ManagedProcessError,
+    ManagedProcessLost,
     PeerError,
     PTError,
     ReplayDetected,
@@ -44,7 +45,8 @@ ERRORS: tuple[tuple[type[PTError], Cause, tuple[type[BaseException], ...]], ...]
     (ClosedByPeer, Cause.CLOSED_BY_PEER, (error.ConnectError,)),
     (UpstreamProxyError, Cause.UPSTREAM_PROXY, (error.ConnectError,)),
     (DatagramsForbidden, Cause.UPSTREAM_PROXY, ()),
-    (ManagedProcessError, Cause.INTERNAL, ()),
+    (ManagedProcessError, Cause.PROCESS, (error.ConnectError,)),
+    (ManagedProcessLost, Cause.PROCESS, (ManagedProcessError, error.ConnectionLost)),
 )
 
 FOREIGN: tuple[tuple[BaseException, Cause], ...] = (
@@ -120,7 +122,7 @@ class CauseTests(SynchronousTestCase):
         The words appear in replies, lines to the parent and logs: they stay.
         """
         expected = """arguments authentication closed-by-peer dns handshake internal
-            refused timeout unreachable upstream-proxy version"""
+            process refused timeout unreachable upstream-proxy version"""
         self.assertEqual(sorted(cause.value for cause in Cause), expected.split())
 
     def test_ours(self) -> None:

@@ -5,22 +5,25 @@ A server and a client of one method, each in a process of its own.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.protocol import Factory
 
-from pyptwist import limits
 from pyptwist.addresses import HostPort
 from pyptwist.arguments import Arguments
 from pyptwist.bridgeline import BridgeLine
-from pyptwist.endpoints import wrapClient
-from pyptwist.errors import ManagedProcessError
-from pyptwist.ipc.quoting import formatServerOptions, parseSmethodArguments
-from pyptwist.loopback.children import OWN, Child
+from pyptwist.ipc.assignment import Assignment
+from pyptwist.ipc.configuration import Role
+from pyptwist.ipc.dialogue import Dialogue
+from pyptwist.ipc.endpoints import ManagedClientEndpoint
+from pyptwist.ipc.parent import ManagedTransport
 from pyptwist.network import DirectNetwork
-from pyptwist.proxies.socks5 import Socks5Client
+
+#: Starts our own child.
+OWN: Final = (sys.executable, "-m", "pyptwist")
 
 #: The one address that all of it has.
 LOCAL = "127.0.0.1"
@@ -48,8 +51,7 @@ class Pair:
         self._directory = directory
         self._command = command
         self._network = DirectNetwork(reactor)
-        self._socks = HostPort(LOCAL, 0)
-        self.children: list[Child] = []
+        self.children: list[ManagedTransport] = []
 
     async def listen(self, factory: Factory) -> HostPort:
         """
@@ -74,40 +76,27 @@ class Pair:
         :returns: where it listens, and what clients need.
         :raises ManagedProcessError: with what the child said.
         """
-        variables = {
-            "SERVER_TRANSPORTS": self._method,
-            "SERVER_BINDADDR": f"{self._method}-{LOCAL}:0",
-            "ORPORT": str(destination),
-        }
-        if options is not None and len(options):
-            variables["SERVER_TRANSPORT_OPTIONS"] = formatServerOptions({self._method: options})
-        _, _, address, *more = await self._start("server", variables, 3)
-        listed = [word.removeprefix("ARGS:") for word in more if word.startswith("ARGS:")]
-        arguments = parseSmethodArguments(listed[0]) if listed else Arguments()
-        return BridgeLine(self._method, HostPort.parse(address), None, arguments)
+        dialogue = await self._start(
+            Role.SERVER,
+            binds={self._method: HostPort(LOCAL, 0)},
+            options={self._method: options or Arguments()},
+            target=destination,
+        )
+        method = dialogue.server(self._method)
+        return BridgeLine(self._method, method.address, None, method.arguments)
 
     async def startClient(self) -> None:
         """
         :raises ManagedProcessError: with what the child said.
         """
-        _, _, protocol, address, *_ = await self._start(
-            "client", {"CLIENT_TRANSPORTS": self._method}, 4
-        )
-        if protocol != "socks5":
-            raise ManagedProcessError(f"the child does not offer socks5 but {protocol}")
-        self._socks = HostPort.parse(address)
+        (await self._start(Role.CLIENT)).client(self._method)
 
     async def connect(self, bridge: BridgeLine, protocol: _P) -> _P:
         """
         :returns: the protocol, connected to the destination through both children.
         """
-        credentials = bridge.socksCredentials()
-        endpoint = wrapClient(
-            self.endpoint(self._socks),
-            self._reactor,
-            lambda: Socks5Client(bridge.address, credentials, insist=credentials is not None),
-            "socks5",
-            handshakeTimeout=limits.CLIENT_HANDSHAKE,
+        endpoint = ManagedClientEndpoint(
+            self._reactor, self.children[-1], self._method, bridge.address, bridge.arguments
         )
         factory: Any = Factory()
         factory.buildProtocol = lambda address: protocol
@@ -120,10 +109,9 @@ class Pair:
         """
         return gatherResults([child.stop() for child in self.children])
 
-    async def _start(self, name: str, variables: dict[str, str], least: int) -> list[str]:
-        child = Child(self._reactor, self._method, self._command)
+    async def _start(self, role: Role, **more: Any) -> Dialogue:
+        state = os.path.join(self._directory, role.value)
+        assignment = Assignment(tuple(self._command), role, (self._method,), state, **more)
+        child = ManagedTransport(self._reactor, assignment, restart=False)
         self.children.append(child)
-        words = await child.launch(os.path.join(self._directory, name), variables)
-        if len(words) < least:
-            raise ManagedProcessError(f"the child did not start: it has no {self._method}")
-        return words
+        return await child.whenReady()

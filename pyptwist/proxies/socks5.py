@@ -5,7 +5,7 @@ pluggable transports, which take arguments as user name and password.
 The wire is shown in ``pyptwist.proxies.socks5wire``.  Each message waits for the
 answer to the one before, as tor does it: not every server takes them together.
 
-Sources: RFC 1928 and RFC 1929; pt-spec, section 3.5.
+Sources: RFC 1928 and RFC 1929; pt-spec, section 3.5; PT 3.0, section 1.4.
 """
 
 from __future__ import annotations
@@ -35,6 +35,10 @@ _TEXTS: dict[int, str] = {
     ReplyCode.TTL_EXPIRED: "timed out",
     ReplyCode.COMMAND_NOT_SUPPORTED: "CONNECT is not supported",
     ReplyCode.ADDRESS_TYPE_NOT_SUPPORTED: "this type of address is not supported",
+    ReplyCode.SETTINGS_TOO_LARGE: "the arguments are too long",
+    ReplyCode.SETTINGS_TIMEOUT: "the arguments came too late",
+    ReplyCode.SETTINGS_MALFORMED: "the arguments could not be read",
+    ReplyCode.SETTINGS_INVALID: "an argument is missing or wrong",
 }
 
 
@@ -63,6 +67,7 @@ class Socks5Client(TunnelCodec):
         target: HostPort,
         credentials: tuple[bytes, bytes] | None = None,
         insist: bool = False,
+        parameters: bytes | None = None,
     ) -> None:
         """
         :param target: where to; a name goes to the server as it is.
@@ -71,13 +76,16 @@ class Socks5Client(TunnelCodec):
         :param insist: offer no way around the credentials.  For arguments of a
             pluggable transport, which would be lost without notice if the
             server chose to do without.
+        :param parameters: a JSON parameter block (PT 3.0, section 1.4), its length
+            in front, instead of credentials; never left out.
         :raises ConfigurationError: if the target or the credentials cannot be
             sent.
         """
         super().__init__()
         self._request = bytes([VERSION, CONNECT, 0]) + encodeAddress(requireTarget(target))
         self._credentials = b"" if credentials is None else _encodeCredentials(*credentials)
-        self._offered = _offer(bool(credentials), insist)
+        self._parameters = parameters or b""
+        self._offered = bytes([Method.JSON]) if parameters else _offer(bool(credentials), insist)
         self.state = self._method
 
     def begin(self) -> None:
@@ -101,6 +109,8 @@ class Socks5Client(TunnelCodec):
             self.transmit(self._credentials)
             self.state = self._status
         else:
+            # Nobody answers to a block: what is wrong with it shows in the reply.
+            self.transmit(self._parameters)
             self._sendRequest()
         return True
 

@@ -2,18 +2,25 @@
 The local side: what an application says to our SOCKS5 port, and what we answer.
 
 The wire is shown in ``pyptwist.proxies.socks5wire``.  A user name and password
-carry the arguments of the transport (pt-spec, section 3.5), so there is nobody to
-keep out: the port is protected by being on loopback.
+(pt-spec, section 3.5) or a JSON parameter block (PT 2.1 to 3.0, section 1.4) carry the
+arguments of the transport, so there is nobody to keep out: the port is protected by
+being on loopback.
+
+How a parameter block is answered, the specs leave open: they define codes "for the
+response".  shapeshifter-dispatcher says nothing to a good one, and reads the request;
+at a bad one it closes.  We say nothing to a good one, too, and reply to a bad one as to
+a request, with its code, at once; the application may have sent the request already,
+or be waiting for nothing.
 
 Everything is judged byte by byte, as early as it can be, so that the same input
 has the same outcome however it is cut up.
 
-Sources: RFC 1928, RFC 1929; pt-spec, section 3.5.
+Sources: RFC 1928, RFC 1929; pt-spec, section 3.5; PT 3.0, section 1.4.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -27,6 +34,7 @@ from pyptwist.errors import (
     LocalProtocolError,
     PTError,
 )
+from pyptwist.ipc.options import parseObject
 from pyptwist.ipc.quoting import joinSocksArguments, parseSocksArguments
 from pyptwist.proxies.socks5wire import (
     CONNECT,
@@ -42,7 +50,14 @@ from pyptwist.proxies.socks5wire import (
     encodeAddress,
 )
 
+#: What each version of the IPC has; nobody is harmed by PT 1's way in later ones,
+#: and curl knows no other.
+PT1_METHODS = frozenset({Method.NONE, Method.PASSWORD})
+ALL_METHODS = PT1_METHODS | {Method.JSON}
+
 _NOWHERE = HostPort("0.0.0.0", 0)  # noqa: S104
+
+_LENGTH = 4  # bytes, in front of the parameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +89,13 @@ class Refuse:
     Send these bytes, if any, and close.  Nothing follows.
 
     :ivar error: why.
+    :ivar isMidway: is the application still sending?  Whoever closes without
+        reading all of it takes the answer away again.
     """
 
     data: bytes
     error: PTError
+    isMidway: bool = False
 
 
 Event: TypeAlias = Reply | Request | Refuse
@@ -92,9 +110,14 @@ class Socks5Negotiation:
         Whoever reads on after ``succeed`` delivers these first.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, methods: Collection[Method] = PT1_METHODS) -> None:
+        """
+        :param methods: how arguments may come.
+        """
         self.request: Request | None = None
         self.trailing = bytearray()
+        self._methods = methods
+        self._hasParameters = False
         self._arguments = Arguments()
         self._buffer = bytearray()
         self._events: list[Event] = []
@@ -135,7 +158,19 @@ class Socks5Negotiation:
         :raises LocalProtocolError: if no request waits for an answer.
         """
         self._finish(self._discard)
+        if self._hasParameters and cause is Cause.ARGUMENTS:
+            return _reply(ReplyCode.SETTINGS_INVALID)
         return _reply(REPLY_OF_CAUSE[cause])
+
+    def expire(self) -> bytes:
+        """
+        The application took too long; to be called before there is a request.
+
+        :returns: the last bytes to send before closing; empty if no answer fits.
+        """
+        isLate = self._state == self._parameters
+        self._state = self._discard
+        return _reply(ReplyCode.SETTINGS_TIMEOUT) if isLate else b""
 
     # --- states -------------------------------------------------------------
 
@@ -146,12 +181,13 @@ class Socks5Negotiation:
         if len(buffer) < 2 or len(buffer) < 2 + buffer[1]:
             return False
         methods = self._take(2 + buffer[1])[2:]
-        # With both on offer, the arguments come only if asked for.
+        # With several on offer, the arguments come only if asked for.
         for method, state in (
+            (Method.JSON, self._parameters),
             (Method.PASSWORD, self._password),
             (Method.NONE, self._connect),
         ):
-            if method in methods:
+            if method in methods and method in self._methods:
                 self._events.append(Reply(bytes([VERSION, method])))
                 self._state = state
                 return True
@@ -178,6 +214,26 @@ class Socks5Negotiation:
         except ConfigurationError as error:
             return self._failPassword(error)
         self._events.append(Reply(bytes([PASSWORD_VERSION, 0])))
+        self._state = self._connect
+        return True
+
+    def _parameters(self) -> bool:
+        buffer = self._buffer
+        if len(buffer) < _LENGTH:
+            return False
+        length = int.from_bytes(buffer[:_LENGTH], "big")
+        if length > limits.SOCKS_PARAMETERS:
+            error = HandshakeFailed("the parameters were too large")
+            return self._refuseWith(
+                Refuse(_reply(ReplyCode.SETTINGS_TOO_LARGE), error, isMidway=True)
+            )
+        if len(buffer) < _LENGTH + length:
+            return False
+        try:
+            self._arguments = Arguments(parseObject(self._take(_LENGTH + length)[_LENGTH:]))
+        except ConfigurationError as error:
+            return self._refuseWith(Refuse(_reply(ReplyCode.SETTINGS_MALFORMED), error))
+        self._hasParameters = True
         self._state = self._connect
         return True
 

@@ -7,6 +7,7 @@ What both sides of SOCKS5 share: numbers, addresses, and what replies mean.
     server  5, method
     client  1, length, user name, length, password          RFC 1929, section 2
     server  1, status
+    client  length (4), JSON                                PT 3.0, section 1.4
     client  5, command, 0, type, address, port              RFC 1928, section 4
     server  5, reply, 0, type, address, port                RFC 1928, section 6
 
@@ -37,6 +38,7 @@ class Method(IntEnum):
 
     NONE = 0
     PASSWORD = 2
+    JSON = 9  # PT 2.1 to 3.0, section 1.4
 
 
 class AddressType(IntEnum):
@@ -51,7 +53,8 @@ class AddressType(IntEnum):
 
 class ReplyCode(IntEnum):
     """
-    Answers to a request (RFC 1928, section 6).
+    Answers to a request (RFC 1928, section 6; from 16 on PT 2.1 to 3.0,
+    section 1.4).
     """
 
     SUCCEEDED = 0
@@ -63,6 +66,10 @@ class ReplyCode(IntEnum):
     TTL_EXPIRED = 6
     COMMAND_NOT_SUPPORTED = 7
     ADDRESS_TYPE_NOT_SUPPORTED = 8
+    SETTINGS_TOO_LARGE = 0x10
+    SETTINGS_TIMEOUT = 0x11
+    SETTINGS_MALFORMED = 0x12
+    SETTINGS_INVALID = 0x13
 
 
 #: What our own server answers.  "TTL expired" is what tor and obfs4proxy say, and
@@ -78,6 +85,7 @@ REPLY_OF_CAUSE: Final = {
     Cause.AUTHENTICATION: ReplyCode.GENERAL_FAILURE,
     Cause.VERSION: ReplyCode.GENERAL_FAILURE,
     Cause.CLOSED_BY_PEER: ReplyCode.GENERAL_FAILURE,
+    Cause.PROCESS: ReplyCode.GENERAL_FAILURE,
     Cause.INTERNAL: ReplyCode.GENERAL_FAILURE,
 }
 
@@ -89,6 +97,9 @@ CAUSE_OF_REPLY: Final[dict[int, Cause]] = {
     ReplyCode.HOST_UNREACHABLE: Cause.UNREACHABLE,
     ReplyCode.CONNECTION_REFUSED: Cause.REFUSED,
     ReplyCode.TTL_EXPIRED: Cause.TIMEOUT,
+    ReplyCode.SETTINGS_TOO_LARGE: Cause.ARGUMENTS,
+    ReplyCode.SETTINGS_MALFORMED: Cause.ARGUMENTS,
+    ReplyCode.SETTINGS_INVALID: Cause.ARGUMENTS,
 }
 
 

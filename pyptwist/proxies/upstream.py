@@ -64,6 +64,14 @@ class UpstreamProxy:
         """
         return f"<UpstreamProxy {self.scheme}{', credentials' if self.username else ''}>"
 
+    def uri(self) -> str:
+        """
+        :returns: what ``parse`` reads, credentials included.
+        """
+        password = "" if self.password is None else f":{self.password}"
+        credentials = "" if self.username is None else f"{self.username}{password}@"
+        return f"{self.scheme}://{credentials}{self.address}"
+
     @classmethod
     def parse(cls, text: str) -> UpstreamProxy:
         """

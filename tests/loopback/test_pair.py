@@ -4,11 +4,10 @@ Tests for ``pyptwist.loopback.pair``; the demonstration's tests run it whole.
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ProcessDone
-from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from pyptwist.addresses import HostPort
@@ -16,9 +15,10 @@ from pyptwist.arguments import Arguments
 from pyptwist.bridgeline import BridgeLine
 from pyptwist.errors import ManagedProcessError
 from pyptwist.loopback.pair import Pair
-from tests.loopback.test_children import Process, Reactor
+from tests.ipc.managed import GOOD, Reactor
 
 DESTINATION = HostPort("127.0.0.1", 9)
+VERSION = "VERSION 1\n"
 
 
 class PairTests(SynchronousTestCase):
@@ -28,21 +28,19 @@ class PairTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.reactor = Reactor()
-        self.pair = Pair(self.reactor, "x", "/state", ["/bin/peer"])
+        self.pair = Pair(self.reactor, "x", "/state", [sys.executable, "-y"])
 
     def startServer(self, said: str, options: Arguments | None = None) -> Deferred[BridgeLine]:
         """
         :param said: by the child.
         """
-        return self.start(self.pair.startServer(DESTINATION, options), said)
+        return self.start(self.pair.startServer(DESTINATION, options), VERSION + said)
 
     def start(self, coroutine: Any, said: str) -> Deferred[Any]:
         starting: Deferred[Any] = Deferred.fromCoroutine(coroutine)
-        [*_, (child, program, _, self.environment)] = self.reactor.spawned
-        self.assertEqual(program, "/bin/peer")
-        self.process: Any = Process()
-        child.makeConnection(self.process)
-        child.outReceived(said.encode())
+        [*_, (_, command, self.environment)] = self.reactor.spawned
+        self.assertEqual(command, [sys.executable, "-y"])
+        self.reactor.processes[-1].say(said.encode())
         return starting
 
     def test_server(self) -> None:
@@ -61,6 +59,7 @@ class PairTests(SynchronousTestCase):
                 "TOR_PT_SERVER_TRANSPORTS": "x",
                 "TOR_PT_SERVER_BINDADDR": "x-127.0.0.1:0",
                 "TOR_PT_ORPORT": "127.0.0.1:9",
+                "TOR_PT_EXTENDED_SERVER_PORT": "",
             },
         )
         self.assertEqual(self.environment["TOR_PT_STATE_LOCATION"], "/state/server")
@@ -80,32 +79,22 @@ class PairTests(SynchronousTestCase):
         What a child says is wrong is the reason; as is that it says nothing.
         """
         for said, reason in (
-            ("SMETHOD-ERROR x no such thing\n", "SMETHOD-ERROR x no such thing"),
-            ("SMETHODS DONE\n", "it has no x"),
+            ("SMETHOD-ERROR x no such thing\nSMETHODS DONE\n", "no such thing"),
+            ("SMETHODS DONE\n", "the child has no x"),
         ):
             failure = self.failureResultOf(self.startServer(said), ManagedProcessError)
             self.assertIn(reason, str(failure.value))
 
-    def test_notSocks5(self) -> None:
-        """
-        A client must speak SOCKS5.
-        """
-        said = "CMETHOD x socks4 127.0.0.1:7\nCMETHODS DONE\n"
-        failure = self.failureResultOf(
-            self.start(self.pair.startClient(), said), ManagedProcessError
-        )
-        self.assertIn("socks4", str(failure.value))
-
     def test_stop(self) -> None:
         """
-        Stopping stops what was started.
+        Stopping stops what was started, and nothing starts again by itself.
         """
         self.successResultOf(self.pair.stop())
-        self.successResultOf(
-            self.start(self.pair.startClient(), "CMETHOD x socks5 127.0.0.1:7\nCMETHODS DONE\n")
-        )
+        self.successResultOf(self.start(self.pair.startClient(), GOOD.decode()))
         stopping = self.pair.stop()
-        self.assertEqual(self.process.calls, ["closeStdin"])
-        [child] = self.pair.children
-        child.processEnded(Failure(ProcessDone(0)))
+        [process] = self.reactor.processes
+        self.assertEqual(process.calls, ["close"])
+        self.assertNoResult(stopping)
+        process.end()
         self.successResultOf(stopping)
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
