@@ -6,18 +6,20 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 
 import pyptwist
+from pyptwist.expressions import formatExpression, parseExpression
 
 _TEXT = """\
 pyptwist {version} carries tor's traffic through pluggable transports.
-tor has to start it; by itself it has nothing to do.
+tor starts it, or flags say what to do; now there is neither.
 
 To use a bridge, put into torrc, with the bridge line that you were given:
 
     UseBridges 1
-    ClientTransportPlugin obfs4 exec {program}
-    Bridge obfs4 192.0.2.1:8443 ...
+    ClientTransportPlugin {methods} exec {launcher}
+    Bridge {method} 192.0.2.1:8443 ...
 
 To be a bridge, put into torrc:
 
@@ -25,12 +27,17 @@ To be a bridge, put into torrc:
     ORPort 127.0.0.1:auto
     AssumeReachable 1
     ExtORPort auto
-    ServerTransportListenAddr obfs4 0.0.0.0:8443
-    ServerTransportPlugin obfs4 exec {program}
+    ServerTransportListenAddr {method} 0.0.0.0:8443
+    ServerTransportPlugin {methods} exec {launcher}
 
 and when it has run, this prints its bridge line:
 
     {command} bridge-line --state /var/lib/tor/pt_state
+
+To serve without tor, any program on either side:
+
+    {command} -server -transport {method} -bindhost 0.0.0.0 -bindport 8443 -target 127.0.0.1:80
+    {command} -client -transport {method} -options '{{"serverAddress": "192.0.2.1:8443", ...}}'
 
 To see everything at work on this machine, without tor:
 
@@ -40,16 +47,33 @@ Options: {program} --help
 """
 
 
-def guidance(argument: str) -> str:
+def guidance(argument: str, stacks: Mapping[str, str] | None = None) -> str:
     """
     :param argument: ``sys.argv[0]``.
+    :param stacks: expressions by name, as they were defined on the command line.
     :returns: what to do, in commands with absolute paths: tor looks nothing up.
     """
+    names = list(stacks or ["obfs4"])
+    program = _words(_program(argument))
     return _TEXT.format(
         version=pyptwist.__version__,
-        program=_words(_program(argument)),
+        method=names[0],
+        methods=",".join(names),
+        program=program,
+        launcher=" ".join([program, *_definitions(stacks or {})]),
         command=_words(_command(argument)),
     ).rstrip()
+
+
+def _definitions(stacks: Mapping[str, str]) -> list[str]:
+    """
+    :returns: the options that define the stacks.  tor takes a line apart at its
+        blanks, and knows no quotes.
+    """
+    return [
+        f"--stack {name}={formatExpression(parseExpression(text))}"
+        for name, text in stacks.items()
+    ]
 
 
 def _program(argument: str) -> list[str]:

@@ -82,6 +82,30 @@ class MainTests(MainCase):
         )
         self.assertIn("Unknown command: what", str(self.run_("what")))
 
+    def test_flagsAndCommand(self) -> None:
+        """
+        To serve is one thing, and a command another.
+        """
+        for arguments in (["-client", "list"], ["-transports", "x", "bridge-line", "--state=x"]):
+            self.assertEqual(self.run_(*arguments), 64)
+            self.assertIn(
+                f"ENV-ERROR the command line: {arguments[0]} and a command exclude each other\n",
+                self.errors.getvalue(),
+            )
+        self.assertEqual(self.parent.heard(), [])
+
+    def test_claims(self) -> None:
+        """
+        Standard output is taken over before anything can print to it, if it is to
+        be the parent's, and not otherwise.
+        """
+        self.run_("-client", "-trasport", "x")
+        self.assertGreaterEqual(self.claims, 1)
+        self.claims = 0
+        self.run_("--version")
+        self.run_("bridge-line", "--state", "x")
+        self.assertEqual(self.claims, 0)
+
     def test_launched(self) -> None:
         """
         A parent hears what is wrong.
@@ -219,6 +243,25 @@ class GuidanceTests(SynchronousTestCase):
         """
         text = guidance(f"{self.bin}/__main__.py")
         self.assertIn(f"exec {sys.executable} -m pyptwist\n", text)
+
+    def test_stacks(self) -> None:
+        """
+        Who defined stacks gets lines that define them, in words without blanks.
+        """
+        text = guidance(
+            f"{self.bin}/twistd", {"b64_obfs4": "obfs4 over b64", "double": "obfs4 | obfs4"}
+        )
+        program = (
+            f"exec {self.bin}/twistd pt --stack b64_obfs4=obfs4|b64 --stack double=obfs4|obfs4\n"
+        )
+        for line in (
+            f"    ClientTransportPlugin b64_obfs4,double {program}",
+            f"    ServerTransportPlugin b64_obfs4,double {program}",
+            "    Bridge b64_obfs4 192.0.2.1:8443 ...\n",
+            "    ServerTransportListenAddr b64_obfs4 0.0.0.0:8443\n",
+            f"Options: {self.bin}/twistd pt --help",
+        ):
+            self.assertIn(line, text + "\n")
 
     def test_inPlace(self) -> None:
         """

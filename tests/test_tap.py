@@ -21,7 +21,13 @@ from pyptwist.ipc.configuration import Configuration
 from tests.ipc.parents import Parent
 from tests.launched import LaunchedCase
 
-_DEFAULTS = {"log-file": None, "log-level": LogLevel.info, "unsafe-logging": 0}
+_DEFAULTS = {
+    "log-file": None,
+    "log-level": LogLevel.info,
+    "unsafe-logging": 0,
+    "stacks": {},
+    "flags": {},
+}
 
 
 class OptionsTests(LaunchedCase):
@@ -66,9 +72,82 @@ class OptionsTests(LaunchedCase):
         options = self.parse("--log-file=x.log", "--log-level=DEBUG", "--unsafe-logging")
         self.assertEqual(
             dict(options),
-            {"log-file": "x.log", "log-level": LogLevel.debug, "unsafe-logging": 1},
+            {
+                "log-file": "x.log",
+                "log-level": LogLevel.debug,
+                "unsafe-logging": 1,
+                "stacks": {},
+                "flags": {},
+            },
         )
         self.assertEqual(dict(self.parse()), _DEFAULTS)
+
+    def test_stacks(self) -> None:
+        """
+        Methods can be defined, one or more; blanks do not matter.
+        """
+        self.launch()
+        options = self.parse("--stack", "b64_obfs4=obfs4|b64", "--stack=x = b64_obfs4 over dummy")
+        expected = {"b64_obfs4": "obfs4|b64", "x": "b64_obfs4 over dummy"}
+        self.assertEqual(options["stacks"], expected)
+        self.assertEqual(self.parse()["stacks"], {})
+
+    def test_stacksByHand(self) -> None:
+        """
+        Without a parent they are looked at as a whole, and shown how to be used.
+        """
+        for definition, why in (
+            ("lame=obfs4|absent", "no transport method 'absent'"),
+            ("obfs4=dummy|b64", "give the stack another name"),
+            ("loop=dummy|loop", "a layer of itself"),
+        ):
+            error = self.assertRaises(usage.UsageError, self.parse, "--stack", definition)
+            self.assertIn("--stack: ", str(error))
+            self.assertIn(why, str(error))
+        self.assertRaises(SystemExit, self.parse, "--stack", "right=obfs4 | b64")
+        self.assertIn(" --stack right=obfs4|b64\n", self.errors.getvalue())
+
+    def test_flags(self) -> None:
+        """
+        The flags of the specs are set apart, with one dash or two, in any order.
+        """
+        expected = {"client": "1", "transports": "x,y", "state": "s=1"}
+        for arguments in (
+            ("-client", "-transports", "x,y", "-state=s=1"),
+            ("--state", "s=1", "--log-level", "warn", "--transports=x,y", "--client"),
+        ):
+            parent = {"nodaemon": False, "pidfile": "twistd.pid", "logger": "x.y"}
+            options = self.parse(*arguments, parent=parent)
+            self.assertEqual(options["flags"], expected)
+            self.assertEqual(set(options), set(_DEFAULTS))
+            self.assertIs(parent["nodaemon"], True)
+        self.assertEqual(self.claims, 2)
+
+    def test_dispatchersFlags(self) -> None:
+        """
+        shapeshifter-dispatcher's own are options of ours.
+        """
+        options = self.parse("-transport", "x", "-enableLogging", "-logLevel", "DEBUG")
+        self.assertEqual(options["flags"], {"transport": "x"})
+        self.assertEqual(options["log-file"], "dispatcher.log")
+        self.assertIs(options["log-level"], LogLevel.debug)
+        options = self.parse("-transport", "x", "-enableLogging", "--log-file", "y")
+        self.assertEqual(options["log-file"], "y")
+        error = self.assertRaises(SystemExit, self.parse, "-showVersion")
+        self.assertEqual(error.code, 0)
+        self.assertIn("pyptwist ", self.outputs.getvalue())
+
+    def test_hints(self) -> None:
+        """
+        A name that nobody knows is answered with the nearest.
+        """
+        for text, hint in (
+            ("--log-fiel", "option --log-fiel not recognized; is --log-file meant?"),
+            ("-stat", "option -stat not recognized; is -state meant?"),
+        ):
+            error = self.assertRaises(usage.UsageError, self.parse, text, "x")
+            self.assertEqual(str(error), hint)
+        self.assertEqual((self.claims, self.parent.heard()), (0, []))
 
     def test_wrong(self) -> None:
         """
@@ -78,6 +157,15 @@ class OptionsTests(LaunchedCase):
             (["--what"], "option --what not recognized"),
             (["--log-level=loud"], "a log level must be one of debug, info, warn, error"),
             (["--log-level"], "option --log-level requires argument"),
+            (
+                ["--stack", "x"],
+                "--stack: a stack is defined as NAME=EXPRESSION, as in b64_obfs4=obfs4|b64",
+            ),
+            (["--stack", "x=a|b", "--stack", "x=c|d"], "--stack: x is defined twice"),
+            (
+                ["--stack", "x-y=a|b"],
+                "--stack: 'x-y' cannot be a stack's name: letters, digits and '_', no digit first",
+            ),
         ):
             self.launch()
             self.assertRaises(usage.UsageError, self.parse, *arguments)
@@ -105,7 +193,7 @@ class OptionsTests(LaunchedCase):
         """
         error = self.assertRaises(SystemExit, self.parse, "--help")
         self.assertEqual(error.code, 0)
-        for text in ("--log-file", "--log-level", "--unsafe-logging", "torrc"):
+        for text in ("--log-file", "--log-level", "--stack", "--unsafe-logging", "torrc"):
             self.assertIn(text, self.outputs.getvalue())
 
 
@@ -180,7 +268,7 @@ class ServiceTests(LaunchedCase):
         A failure that nobody foresaw is a line, too, and its traceback is kept.
         """
 
-        def explode(environ: object) -> Configuration:
+        def explode(*settings: object) -> Configuration:
             raise ZeroDivisionError("at 192.0.2.1:443")
 
         self.patch(tap, "parseEnvironment", explode)

@@ -1,13 +1,14 @@
 """
 The child's side of the IPC: what tor starts, talks to and ends.
 
-The conversation, as pt-spec 3.3 and tor's own reading of it have it::
+The conversation, as pt-spec 3.3 and tor's own reading of it have it, or PT 2.1 to
+3.0, section 1.2::
 
     VERSION 1                            said before there is a Child
-    STATUS TYPE=version ...              at once, so that a bridge publishes it
+    STATUS TYPE=version ...              PT 1: at once, so that a bridge publishes it
     PROXY DONE                           if an upstream proxy was asked for
-    CMETHOD ... / CMETHOD-ERROR ...      one for each method asked for, known or
-    SMETHOD ... / SMETHOD-ERROR ...      not: tor counts them
+    CMETHOD ... / CMETHOD-ERROR ...      one for each method asked for; in PT 1
+    SMETHOD ... / SMETHOD-ERROR ...      known or not, since tor counts them
     CMETHODS DONE / SMETHODS DONE        always, and nothing but LOG and STATUS then
 """
 
@@ -27,6 +28,7 @@ from pyptwist.ipc.configuration import Configuration
 from pyptwist.ipc.launch import Launched, Side
 from pyptwist.ipc.lifeline import Lifeline
 from pyptwist.ipc.reporter import Reporter
+from pyptwist.registry import UnknownMethod
 from pyptwist.safelog import scrub
 
 _IMPLEMENTATION = "pyptwist"
@@ -92,7 +94,8 @@ class Child(Service):
             )
 
     async def _converse(self) -> None:
-        self._reporter.write(lines.versionStatusLine(_IMPLEMENTATION, __version__))
+        if self._configuration.dialect.hasStatus:
+            self._reporter.write(lines.versionStatusLine(_IMPLEMENTATION, __version__))
         if self._configuration.upstreamProxy is not None:
             self._reporter.write(lines.PROXY_DONE)
         # Side by side: one that takes its time delays none but itself.
@@ -110,10 +113,23 @@ class Child(Service):
         try:
             line = await self._launch(name)
         except (Exception, SystemExit) as error:
-            if not self.running:
+            if not self.running or self._ignores(name, error):
                 return
             line = self._side.errorLine(name, self._explain(name, error))
         self._reporter.write(line)
+
+    def _ignores(self, name: str, error: BaseException) -> bool:
+        """
+        "Unknown transports ... are ignored entirely, and MUST NOT result in a
+        CMETHOD-ERROR message" (PT 2.1 to 3.0, section 1.2.2.1): but who reads the
+        log may have mistyped a name.
+        """
+        ignores = isinstance(error, UnknownMethod) and not (
+            self._configuration.dialect.answersUnknown
+        )
+        if ignores:
+            self._log.warn("{name} is ignored: {why}", name=name, why=error)
+        return ignores
 
     async def _launch(self, name: str) -> str:
         if (message := self._configuration.methodErrors.get(name)) is not None:

@@ -17,6 +17,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
+from pyptwist.ipc.flags import isServing
+
 _INPUT, _OUTPUT, _ERROR = 0, 1, 2
 
 
@@ -67,14 +69,16 @@ def claim() -> Inheritance:
 
 def claimForTwistd(arguments: Sequence[str]) -> None:
     """
-    Claim standard output early if this process is a parent's ``twistd pt``: with
+    Claim standard output early if this process is a ``twistd pt`` that serves: with
     twistd, our own code runs only when all plugin modules have been imported.
 
     :param arguments: ``sys.argv``.
     """
     program = os.path.basename(arguments[0]) if arguments else ""
-    if program.startswith("twistd") and "pt" in arguments[1:] and isLaunched():
-        claim()
+    if program.startswith("twistd") and "pt" in arguments[1:]:
+        own = arguments[list(arguments).index("pt", 1) + 1 :]
+        if isLaunched() or isServing(own):
+            claim()
 
 
 def raiseDescriptorLimit() -> None:

@@ -5,31 +5,29 @@ client's side and the server's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from zope.interface.interface import InterfaceClass
+from twisted.logger import Logger
 
-from pyptwist import bridgefile
+from pyptwist import bridgefile, decoy
 from pyptwist.addresses import HostPort
 from pyptwist.arguments import Arguments
 from pyptwist.errors import ConfigurationError
-from pyptwist.interfaces import Context, IClientTransport, IServerTransport
+from pyptwist.interfaces import Context
 from pyptwist.ipc import lines
+from pyptwist.ipc.configuration import Mode
+from pyptwist.ipc.dialects import PT1
+from pyptwist.ipc.options import located
 from pyptwist.network import DirectNetwork, ProxiedNetwork
-from pyptwist.registry import methodNamed
+from pyptwist.registry import Methods
 
 if TYPE_CHECKING:
     from pyptwist.ipc.configuration import Configuration
+    from pyptwist.modes.balancing import Pool
     from pyptwist.modes.forward import Backend
-
-#: Finds the plugins that provide an interface.
-Plugins = Callable[[InterfaceClass], Iterable[Any]]
-
-# Only this machine's programs may use our SOCKS port: whoever else reaches it
-# uses the bridge in our user's name.
-_LOCAL = "127.0.0.1"
+    from pyptwist.relay import RelayingFactory
 
 
 @dataclass(frozen=True)
@@ -88,34 +86,82 @@ class Side(Protocol):
 
 class ClientSide:
     """
-    Each method behind a SOCKS port of its own, on this machine.
+    Each method behind a port of its own, on this machine unless somebody wants it
+    elsewhere.
     """
 
     doneLine = lines.CLIENT_METHODS_DONE
 
-    def __init__(self, context: Context, local: Any, plugins: Plugins) -> None:
+    _log = Logger()
+
+    def __init__(
+        self, context: Context, local: Any, methods: Methods, configuration: Configuration
+    ) -> None:
         """
         :param context: for the methods.
         :param local: the ``INetwork`` that listens.
         """
         self._context = context
         self._local = local
-        self._methods = tuple(plugins(IClientTransport))
+        self._methods = methods
+        self._configuration = configuration
 
     async def launch(self, name: str) -> Launched:
-        from pyptwist.modes.socks5 import Socks5Factory
-
-        method = methodNamed(name, self._methods)
+        wanted = self._configuration
+        method = self._methods.client(name)
         # Endpoints are made for each connection: see now whether they can be.
         loadClient = getattr(method, "loadClient", None)
         if loadClient is not None:
             loadClient()
-        factory = Socks5Factory(method, self._context)
-        port = await self._local.serverEndpoint(_LOCAL, 0).listen(factory)
-        return Launched(name, port, factory, Arguments())
+        if wanted.mode.isDatagrams:
+            flows = self._flows(name, method)
+            port = await flows.listen()
+            launched = Launched(name, port, flows, Arguments())
+        else:
+            factory = self._factory(name, method)
+            listening = self._local.serverEndpoint(wanted.listen.host, wanted.listen.port)
+            port = await listening.listen(factory)
+            launched = Launched(name, port, factory, Arguments())
+        if not launched.address.isLoopback:
+            self._log.warn(
+                "{name}: other machines can reach this port as well, and use the server "
+                "without being asked for anything",
+                name=name,
+            )
+        return launched
 
     def line(self, launched: Launched) -> str:
-        return lines.clientMethodLine(launched.name, launched.address)
+        mode = self._configuration.mode.value
+        return lines.clientMethodLine(launched.name, launched.address, mode)
+
+    def _factory(self, name: str, method: Any) -> RelayingFactory:
+        options = self._configuration.clientOptions.get(name, Arguments())
+        target, arguments = located(options, self._configuration.target)
+        if self._configuration.mode is Mode.TRANSPARENT_TCP:
+            from pyptwist.modes.transparent import TransparentFactory
+
+            return TransparentFactory(method, self._context, target, arguments)
+        from pyptwist.modes.socks5 import Socks5Factory
+        from pyptwist.proxies.socks5server import ALL_METHODS
+
+        if self._configuration.dialect is PT1 and not options:
+            return Socks5Factory(method, self._context)
+        return Socks5Factory(method, self._context, ALL_METHODS, options)
+
+    def _flows(self, name: str, method: Any) -> Any:
+        from pyptwist.modes.udp import ClientFlows
+
+        wanted = self._configuration
+        target, arguments = located(wanted.clientOptions.get(name, Arguments()), wanted.target)
+        return ClientFlows(
+            method,
+            self._context,
+            self._local,
+            wanted.listen,
+            target,
+            arguments,
+            framingOf(wanted.mode),
+        )
 
     def errorLine(self, name: str, message: str) -> str:
         return lines.clientMethodErrorLine(name, message)
@@ -132,26 +178,39 @@ class ServerSide:
     doneLine = lines.SERVER_METHODS_DONE
 
     def __init__(
-        self, context: Context, local: Any, plugins: Plugins, configuration: Configuration
+        self, context: Context, local: Any, methods: Methods, configuration: Configuration
     ) -> None:
         """
         :param local: the ``INetwork`` that reaches
-            tor's port.
+            tor's port and decoys.
         """
         self._context = context
         self._local = local
         self._configuration = configuration
-        self._methods = tuple(plugins(IServerTransport))
+        self._methods = methods
+        self._pool: Pool | None = None
 
     async def launch(self, name: str) -> Launched:
-        from pyptwist.modes.forward import ForwardFactory
-
-        method = methodNamed(name, self._methods)
+        method = self._methods.server(name)
         options = self._configuration.options.get(name, Arguments())
-        endpoint = method.serverEndpoint(self._context, self._configuration.binds[name], options)
-        factory = ForwardFactory(self._backend(name), name)
+        endpoint = decoy.serverEndpoint(
+            method, self._context, self._configuration.binds[name], options, self._local
+        )
+        factory = self._factory(name)
         port = await endpoint.listen(factory)
         return Launched(name, port, factory, endpoint.clientArguments)
+
+    def _factory(self, name: str) -> Any:
+        wanted = self._configuration
+        if wanted.mode.isDatagrams:
+            from pyptwist.modes.udp import ServerFlowsFactory
+
+            return ServerFlowsFactory(
+                self._context, self._local, self._destination(), framingOf(wanted.mode), name
+            )
+        from pyptwist.modes.forward import ForwardFactory
+
+        return ForwardFactory(self._backend(name), name)
 
     def line(self, launched: Launched) -> str:
         return lines.serverMethodLine(launched.name, launched.address, launched.arguments)
@@ -172,21 +231,38 @@ class ServerSide:
         return f"What clients need is in {state.path(bridgefile.FILE)}"
 
     def _backend(self, name: str) -> Backend:
+        from pyptwist.modes.balancing import Pool
         from pyptwist.modes.forward import extendedORPortBackend, orPortBackend
 
-        wanted = self._configuration
-        if wanted.extendedORPort is not None and wanted.authCookieFile is not None:
-            return extendedORPortBackend(
-                self._context.reactor,
-                self._local,
-                wanted.extendedORPort,
-                wanted.authCookieFile,
-                name,
-                self._context.entropy,
+        wanted, context = self._configuration, self._context
+        backends = [
+            extendedORPortBackend(
+                context.reactor, self._local, one.address, one.cookieFile, name, context.entropy
             )
-        if wanted.orPort is None:
+            for one in wanted.extendedORPorts
+        ] or [
+            orPortBackend(self._local, one)
+            for one in (self._destination(), *wanted.otherTargets)
+        ]
+        if self._pool is None:
+            self._pool = Pool(context.reactor, len(backends))
+        return self._pool.backend(backends)
+
+    def _destination(self) -> HostPort:
+        destination = self._configuration.target or self._configuration.orPort
+        if destination is None:
             raise ConfigurationError("there is neither an ORPort nor an extended ORPort")
-        return orPortBackend(self._local, wanted.orPort)
+        return destination
+
+
+def framingOf(mode: Mode) -> Any:
+    """
+    :param mode: one with datagrams.
+    :returns: how they are written into a stream.
+    """
+    from pyptwist.modes import framing
+
+    return framing.STUN if mode is Mode.STUN else framing.LENGTH
 
 
 def outside(reactor: Any, configuration: Configuration) -> Any:

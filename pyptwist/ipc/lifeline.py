@@ -41,15 +41,18 @@ class Signals:
         self._reactor = reactor
         self._onSignal = onSignal
 
-    def start(self) -> None:
+    def start(self, followParent: bool = True) -> None:
         """
         Take the signals over.  The reactor must be running: it sets handlers of
         its own when it starts, with which twistd would exit by the signal, and
         not with code 0.
+
+        :param followParent: end when the parent does.
         """
         for number in _SIGNALS:
             signal.signal(number, self._caught)
-        signalAtParentsDeath(signal.SIGTERM)
+        if followParent:
+            signalAtParentsDeath(signal.SIGTERM)
 
     def ignore(self) -> None:
         """
@@ -86,7 +89,7 @@ class Lifeline:
         self,
         reactor: Any,
         onEnd: Callable[[], None],
-        parent: int,
+        parent: int | None,
         watchInput: bool,
         *,
         signals: Callable[[Any, Callable[[str], None]], Any] = Signals,
@@ -95,7 +98,8 @@ class Lifeline:
         """
         :param reactor: for its clock, and to watch standard input.
         :param onEnd: called once, by the reactor.
-        :param parent: the process id that the parent had at first.
+        :param parent: the process id that the parent had at first; None if its
+            end means nothing.
         :param watchInput: whether the end of standard input means the end.
         :param signals: makes the ``Signals``.
         :param getParent: gives the present parent's process id.
@@ -113,12 +117,14 @@ class Lifeline:
         """
         Begin to watch; the reactor must be running.
         """
-        self._signals.start()
+        followParent = self._parent is not None
+        self._signals.start(followParent)
         if self._watchInput:
             self._input.start()
-        # The first check, at once, is for a parent that died before the kernel
-        # was asked to tell of it.
-        self._polling.start(limits.PARENT_POLL)
+        if followParent:
+            # The first check, at once, is for a parent that died before the kernel
+            # was asked to tell of it.
+            self._polling.start(limits.PARENT_POLL)
 
     def stop(self) -> None:
         """

@@ -1,5 +1,5 @@
 """
-The lines that a child writes to its parent (pt-spec 3.3).
+The lines that a child writes to its parent (pt-spec 3.3; PT 2.1 to 3.0, section 1.2).
 
 Every function returns one line of printable ASCII without its newline, of
 bounded length, whatever the texts that it is given hold: an error text from
@@ -37,6 +37,13 @@ class Severity(Enum):
     WARNING = "warning"
     ERROR = "error"
 
+    def isAtLeast(self, other: Severity) -> bool:
+        """
+        Does it matter as much as another, or more?
+        """
+        order = list(Severity)
+        return order.index(self) >= order.index(other)
+
 
 # --- Errors that end the child ----------------------------------------------
 
@@ -72,7 +79,7 @@ class VersionRefused(StartError):
 
 class EnvironmentRefused(StartError):
     """
-    The parent's environment variables make no sense.
+    The parent's environment variables or flags make no sense.
     """
 
     keyword = "ENV-ERROR"
@@ -97,15 +104,17 @@ def versionLine(version: str) -> str:
     return f"VERSION {version}"
 
 
-def clientMethodLine(name: str, address: HostPort) -> str:
+def clientMethodLine(name: str, address: HostPort, mode: str = "socks5") -> str:
     """
     A client method has been launched.
 
     :param name: of the method.
-    :param address: where its SOCKS5 server listens.
+    :param address: where it listens for applications.
+    :param mode: how they speak to it (PT 2.1 to 3.0, section 1.2.2).
     :raises ConfigurationError: if tor would take the line for a broken child.
     """
-    return f"CMETHOD {_name(name)} socks5 {_reachable(address)}"
+    requireWord(mode, "a mode")
+    return f"CMETHOD {_name(name)} {mode} {_reachable(address)}"
 
 
 def clientMethodErrorLine(name: str, message: str) -> str:
@@ -152,6 +161,26 @@ def logLine(severity: Severity, message: str) -> str:
         text could forge an entry.
     """
     return f"LOG SEVERITY={severity.value} MESSAGE={quoteString(_oneLine(message))}"
+
+
+#: PT 2.2 and 3.0, section 1.2.1, know four levels.
+_LEVELS = {
+    Severity.DEBUG: "DEBUG",
+    Severity.INFO: "INFO",
+    Severity.NOTICE: "INFO",
+    Severity.WARNING: "WARN",
+    Severity.ERROR: "ERROR",
+}
+
+
+def levelLogLine(severity: Severity, message: str) -> str:
+    """
+    The same, for PT 2.2 and 3.0 (section 1.2.1).
+
+    :param message: any text; it becomes one line of ASCII, the only characters
+        that the grammar of section 1.2 has.
+    """
+    return f"LOG {_LEVELS[severity]} {_message(message)}"
 
 
 def versionStatusLine(implementation: str, version: str) -> str:

@@ -18,6 +18,8 @@ from pyptwist.ipc.reporter import Reporter
 from pyptwist.safelog import scrub
 
 _SEVERITIES = {
+    LogLevel.debug: Severity.DEBUG,
+    LogLevel.info: Severity.INFO,
     LogLevel.warn: Severity.WARNING,
     LogLevel.error: Severity.ERROR,
     LogLevel.critical: Severity.ERROR,
@@ -27,28 +29,34 @@ _SEVERITIES = {
 @implementer(ILogObserver)
 class LogLines:
     """
-    Passes on our own warnings and errors, and failures of anybody's code.
+    Passes on our own messages, and failures of anybody's code.
 
     Addresses are always taken out: the parent's log has rules of its own, which
     we do not know.  There is a bound to how much is passed on, since each failed
-    connection may cause a message; what goes beyond it is counted.
+    connection may cause a message; what goes beyond it is counted.  A parent that
+    wants to hear of less than warnings wants all of it.
     """
 
-    def __init__(self, reporter: Reporter, clock: Any) -> None:
+    def __init__(
+        self, reporter: Reporter, clock: Any, least: Severity | None = Severity.NOTICE
+    ) -> None:
         """
         :param clock: the reactor, for the time.
+        :param least: of what is passed on; None for nothing.
         """
         self._reporter = reporter
         self._clock = clock
+        self._least = least
+        self._isBounded = least is None or least.isAtLeast(Severity.NOTICE)
         self._allowance = float(limits.LOG_BURST)
         self._counted: float = clock.seconds()
         self._dropped = 0
 
     def __call__(self, event: LogEvent) -> None:
         severity = _severity(event)
-        if severity is None:
+        if severity is None or self._least is None or not severity.isAtLeast(self._least):
             return
-        if not self._mayPass():
+        if self._isBounded and not self._mayPass():
             self._dropped += 1
             return
         text = scrub(_text(event))

@@ -8,20 +8,31 @@ the application must learn that a bridge does not answer.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress, IDelayedCall
+from twisted.internet.interfaces import IAddress, IDelayedCall, IStreamClientEndpoint
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from pyptwist import limits
 from pyptwist.errors import Cause, causeOfFailure
-from pyptwist.proxies.socks5server import Refuse, Reply, Request, Socks5Negotiation
+from pyptwist.ipc.options import located
+from pyptwist.proxies.socks5server import (
+    PT1_METHODS,
+    Refuse,
+    Reply,
+    Request,
+    Socks5Negotiation,
+)
+from pyptwist.proxies.socks5wire import Method
 from pyptwist.relay import RelayEnd, RelayFactory, RelayingFactory, join
 
 if TYPE_CHECKING:
+    from pyptwist.addresses import HostPort
+    from pyptwist.arguments import Arguments
     from pyptwist.interfaces import Context
 
 
@@ -30,14 +41,40 @@ class Socks5Factory(RelayingFactory):
     For the listener that applications connect to.
     """
 
-    def __init__(self, transport: Any, context: Context) -> None:
+    def __init__(
+        self,
+        transport: Any,
+        context: Context,
+        authentication: Collection[Method] = PT1_METHODS,
+        arguments: Arguments | None = None,
+    ) -> None:
         """
         :param transport: the ``IClientTransport`` that carries the connections.
         :param context: its surroundings.
+        :param authentication: how applications may say their arguments.
+        :param arguments: for all connections: what applications say comes before
+            them, and they may name the server (``serverAddress``), before an
+            application.  None for PT 1, where there is no such thing.
         """
         super().__init__()
         self.method = transport
         self.context = context
+        self.authentication = authentication
+        self._arguments = arguments
+
+    def clientEndpoint(self, request: Request) -> IStreamClientEndpoint:
+        """
+        :returns: what reaches the server of a request.
+        :raises ConfigurationError: if its arguments are wrong.
+        """
+        target: HostPort | None = request.target
+        arguments = request.arguments
+        if self._arguments is not None:
+            target, arguments = located(self._arguments.updated(arguments), target)
+        endpoint: IStreamClientEndpoint = self.method.clientEndpoint(
+            self.context, target, arguments
+        )
+        return endpoint
 
     def buildProtocol(self, addr: IAddress | None) -> Socks5Protocol:
         return Socks5Protocol(self)
@@ -52,7 +89,7 @@ class Socks5Protocol(RelayEnd):
 
     def __init__(self, factory: Socks5Factory) -> None:
         self._socks = factory
-        self._negotiation: Socks5Negotiation | None = Socks5Negotiation()
+        self._negotiation: Socks5Negotiation | None = Socks5Negotiation(factory.authentication)
         self._dialling: Deferred[Any] | None = None
         self._deadline: IDelayedCall | None = None
 
@@ -92,10 +129,7 @@ class Socks5Protocol(RelayEnd):
     def _dial(self, request: Request) -> None:
         self._stopDeadline()
         try:
-            endpoint = self._socks.method.clientEndpoint(
-                self._socks.context, request.target, request.arguments
-            )
-            dialling = endpoint.connect(RelayFactory())
+            dialling = self._socks.clientEndpoint(request).connect(RelayFactory())
         except Exception:
             self._unreachable(Failure())
             return
@@ -124,7 +158,8 @@ class Socks5Protocol(RelayEnd):
         self._close()
 
     def _refuse(self, event: Refuse) -> None:
-        self._negotiation = None
+        if not event.isMidway:
+            self._negotiation = None
         dialling, self._dialling = self._dialling, None
         if dialling is not None:
             dialling.cancel()
@@ -135,7 +170,10 @@ class Socks5Protocol(RelayEnd):
         )
         if event.data:
             self._write(event.data)
-        self._close()
+        if event.isMidway:
+            self._hangUp()
+        else:
+            self._close()
 
     def _report(self, cause: Cause, reason: Failure) -> None:
         if cause is Cause.INTERNAL:
@@ -150,6 +188,8 @@ class Socks5Protocol(RelayEnd):
 
     def _tooSlow(self) -> None:
         self._deadline = None
+        if self._negotiation is not None:
+            self._write(self._negotiation.expire())
         self._close()
 
     def _stopDeadline(self) -> None:
@@ -164,6 +204,14 @@ class Socks5Protocol(RelayEnd):
     def _pause(self) -> None:
         transport: Any = self.transport
         transport.pauseProducing()
+
+    def _hangUp(self) -> None:
+        """
+        Say no more, and discard what still comes, as long as a negotiation may
+        take.
+        """
+        transport: Any = self.transport
+        transport.loseWriteConnection()
 
     def _close(self) -> None:
         if self.transport is not None:

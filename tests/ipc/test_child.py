@@ -19,8 +19,10 @@ from pyptwist.arguments import Arguments
 from pyptwist.errors import ConfigurationError
 from pyptwist.ipc.child import Child
 from pyptwist.ipc.configuration import Configuration, Role
+from pyptwist.ipc.dialects import PT1, PT3, PT21, PT22
 from pyptwist.ipc.launch import Launched
 from pyptwist.proxies.upstream import UpstreamProxy
+from pyptwist.registry import UnknownMethod
 from tests.ipc.fakes import FakeFactory, FakeLifeline, FakePort, FakeSide
 from tests.ipc.parents import Parent
 
@@ -69,6 +71,25 @@ class ConversationTests(ChildCase):
     """
     What the parent hears.
     """
+
+    def test_laterVersions(self) -> None:
+        """
+        From PT 2.1 on there is no status, and methods that nobody has are passed
+        over; the others' errors are told.
+        """
+        self.side.outcomes.update(two=UnknownMethod("no such"), three=ConfigurationError("bad"))
+        for dialect in (PT21, PT22, PT3):
+            self.parent, self.reactor = Parent(self), MemoryReactorClock()
+            self.assertEqual(
+                self.conversation(["one", "two", "three"], dialect=dialect),
+                [
+                    "CMETHOD one socks5 127.0.0.1:4001",
+                    "CMETHOD-ERROR three bad",
+                    "CMETHODS DONE",
+                ],
+            )
+        self.parent, self.reactor = Parent(self), MemoryReactorClock()
+        self.assertIn("CMETHOD-ERROR two no such", self.conversation(["two"], dialect=PT1))
 
     def test_whole(self) -> None:
         """

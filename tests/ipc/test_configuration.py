@@ -9,14 +9,10 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from pyptwist.addresses import HostPort
-from pyptwist.ipc.configuration import (
-    Role,
-    chooseDialect,
-    isManaged,
-    parseEnvironment,
-)
-from pyptwist.ipc.dialects import PT1
+from pyptwist.ipc.configuration import Role
+from pyptwist.ipc.dialects import PT1, Agreement
 from pyptwist.ipc.lines import EnvironmentRefused, ProxyRefused, StartError, VersionRefused
+from pyptwist.ipc.parsing import chooseDialect, isManaged, parseEnvironment
 from tests.ipc.environments import CLIENT, COMMON, SERVER, without
 
 VARIABLES = sorted(
@@ -45,9 +41,9 @@ class ClientTests(SynchronousTestCase):
         self.assertEqual(found.stateLocation, "/var/lib/tor/pt_state/")
         self.assertEqual(found.methods, ("x", "y"))
         self.assertIs(found.exitOnStdinClose, True)
-        for nothing in (found.upstreamProxy, found.outboundV4, found.outboundV6, found.orPort,
-                        found.extendedORPort, found.authCookieFile):  # fmt: skip
+        for nothing in (found.upstreamProxy, found.outboundV4, found.outboundV6, found.orPort):
             self.assertIsNone(nothing)
+        self.assertEqual((found.extendedORPorts, found.otherTargets), ((), ()))
         self.assertEqual((found.binds, found.options, found.methodErrors), ({}, {}, {}))
 
     def test_proxy(self) -> None:
@@ -159,16 +155,16 @@ class CommonTests(SynchronousTestCase):
         """
         A list with a version that is spoken here is fine.
         """
-        for offered in ["1", "2,1", "1,1a,2b"]:
+        for offered in ["1", "9,1", "1,1a,2b"]:
             environ = {**CLIENT, "TOR_PT_MANAGED_TRANSPORT_VER": offered}
-            self.assertIs(chooseDialect(environ), PT1)
+            self.assertEqual(chooseDialect(environ), Agreement(PT1, "1"))
             self.assertEqual(parseEnvironment(environ).version, "1")
 
     def test_noVersionInCommon(self) -> None:
         """
         That comes before any other error, in the words that tor expects.
         """
-        environ = {"TOR_PT_MANAGED_TRANSPORT_VER": "2,3.0"}
+        environ = {"TOR_PT_MANAGED_TRANSPORT_VER": "1a,3.1"}
         for function in (chooseDialect, parseEnvironment):
             error = self.assertRaises(VersionRefused, function, environ)
             self.assertEqual(error.line, "VERSION-ERROR no-version")

@@ -6,7 +6,17 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pyptwist.ipc.dialects import DIALECTS, PT1, Stream, negotiate
+from pyptwist.ipc.dialects import (
+    DIALECTS,
+    LATEST,
+    PT1,
+    PT3,
+    PT21,
+    PT22,
+    Agreement,
+    Stream,
+    negotiate,
+)
 from pyptwist.ipc.lines import EnvironmentRefused, ProxyRefused, VersionRefused
 
 
@@ -17,17 +27,57 @@ class DialectTests(SynchronousTestCase):
 
     def test_negotiate(self) -> None:
         """
-        Any list that holds a version spoken here will do.
+        Any list that holds a version spoken here will do; the newest is taken,
+        and called what the parent calls it.
         """
-        for offered in ["1", "1,2", "2,1", "1,1a,2b,this_is_a_valid_ver", "0,,1"]:
-            self.assertIs(negotiate(offered), PT1, offered)
+        for offered, dialect, word in [
+            ("1", PT1, "1"),
+            ("1,1a,2b,this_is_a_valid_ver", PT1, "1"),
+            ("0,,1", PT1, "1"),
+            ("2", PT21, "2"),
+            ("2.0", PT21, "2.0"),
+            ("2,1", PT21, "2"),
+            ("2,2.1", PT21, "2.1"),
+            ("1,1a,2.2,this_is_a_valid_version", PT22, "2.2"),
+            ("2.2.1,2", PT22, "2.2.1"),
+            ("3", PT3, "3"),
+            ("1,2,2.2,3.0", PT3, "3.0"),
+        ]:
+            self.assertEqual(negotiate(offered), Agreement(dialect, word), offered)
 
     def test_nothingInCommon(self) -> None:
         """
         Versions are compared as a whole.
         """
-        for offered in ["", "2", "11", "1a", "1.0", "01", "1 ", "2,3.0", ","]:
+        for offered in ["", "4", "11", "1a", "1.0", "01", "1 ", "2.3,3.1", ",", "3.0.0"]:
             self.assertIsNone(negotiate(offered), offered)
+
+    def test_latest(self) -> None:
+        """
+        Who asks for nothing gets the newest, in its spec's word.
+        """
+        self.assertEqual(LATEST, Agreement(PT3, "3.0"))
+
+    def test_words(self) -> None:
+        """
+        No word means two versions, and each version knows its own.
+        """
+        words = [word for dialect in DIALECTS for word in dialect.words]
+        self.assertEqual(len(words), len(set(words)))
+        for dialect in DIALECTS:
+            self.assertIn(dialect.version, dialect.words)
+
+    def test_laterVersions(self) -> None:
+        """
+        Later ones tell of errors on standard error, with codes of sysexits.h, and
+        pass over methods that are not known.
+        """
+        for dialect in (PT21, PT22, PT3):
+            self.assertIs(dialect.errorStream, Stream.STDERR)
+            self.assertEqual(
+                dialect.exitCodes, {"VERSION-ERROR": 78, "ENV-ERROR": 64, "PROXY-ERROR": 69}
+            )
+            self.assertFalse(dialect.answersUnknown or dialect.hasStatus or dialect.needsState)
 
     def test_version1(self) -> None:
         """

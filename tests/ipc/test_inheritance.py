@@ -12,7 +12,7 @@ import sys
 from twisted.trial.unittest import SynchronousTestCase
 
 from pyptwist.ipc.inheritance import raiseDescriptorLimit
-from tests.processes import baseEnvironment
+from pyptwist.testing.environments import baseEnvironment
 
 _CLAIM = """
 import os, subprocess, sys
@@ -106,6 +106,9 @@ class ClaimTests(SynchronousTestCase):
             self.assertEqual(self.run_(show.format(arguments))[0], expected)
         unmanaged = "claimForTwistd(['twistd', 'pt'])\nprint('printed')\n"
         self.assertEqual(self.run_(unmanaged)[0], "printed\n")
+        for flags, expected in ((["-client"], ""), (["--log-file", "-client"], "printed\n")):
+            standalone = f"claimForTwistd({['twistd', '-n', 'pt', *flags]})\nprint('printed')\n"
+            self.assertEqual(self.run_(standalone)[0], expected)
 
     def test_notInherited(self) -> None:
         """

@@ -10,6 +10,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, Protocol
+from twisted.logger import LogLevel, capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.interface import InterfaceClass
 
@@ -18,11 +19,12 @@ from pyptwist.addresses import HostPort
 from pyptwist.arguments import Arguments
 from pyptwist.errors import ConfigurationError
 from pyptwist.interfaces import Context, IClientTransport, IServerTransport
-from pyptwist.ipc.configuration import Configuration, Role
+from pyptwist.ipc.configuration import Configuration, Mode, Role
+from pyptwist.ipc.dialects import PT3, PT21
 from pyptwist.ipc.launch import ClientSide, ServerSide, outside
 from pyptwist.network import DirectNetwork, ProxiedNetwork
 from pyptwist.proxies.upstream import UpstreamProxy
-from pyptwist.registry import RegistryError, TransportPlugin
+from pyptwist.registry import Methods, RegistryError, TransportPlugin
 from pyptwist.testing.codecs import memoryContext
 from pyptwist.testing.memory import MemoryNetwork
 from tests.memory import Hello
@@ -63,6 +65,12 @@ class SideCase(SynchronousTestCase):
         self.asked.append(interface)
         return self.found
 
+    def methods(self) -> Methods:
+        """
+        :returns: what the sides know, stacks included.
+        """
+        return Methods({"double": "hello | hello", "lame": "hello | absent"}, self.plugins)
+
     def finish(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         """
         :returns: what a coroutine returns at once, or raises.
@@ -83,16 +91,20 @@ class ClientSideTests(SideCase):
     Tests for ``ClientSide``.
     """
 
-    def side(self) -> ClientSide:
-        return ClientSide(self.context, self.local, self.plugins)
+    def side(self, **more: Any) -> ClientSide:
+        """
+        :param more: of the configuration.
+        """
+        configuration = Configuration("1", Role.CLIENT, self.state, ("hello",), **more)
+        return ClientSide(self.context, self.local, self.methods(), configuration)
 
     def test_launch(self) -> None:
         """
         A method listens on this machine, on a port of the kernel's choice.
         """
         side = self.side()
-        self.assertEqual(self.asked, [IClientTransport])
         launched = self.finish(side.launch("hello"))
+        self.assertEqual(self.asked, [IClientTransport])
         self.assertEqual(launched.address, HostPort("127.0.0.1", launched.address.port))
         self.assertEqual(
             side.line(launched), f"CMETHOD hello socks5 127.0.0.1:{launched.address.port}"
@@ -121,6 +133,88 @@ class ClientSideTests(SideCase):
             client.transport.write(message)
             self.outside.pump()
         self.assertEqual(accepted, [b"hello"])
+
+    def _reach(self, side: ClientSide, *messages: bytes) -> bytes:
+        """
+        :returns: what a server outside reads from an application that says the
+            messages.
+        """
+        launched = self.finish(side.launch("hello"))
+        behind: list[Greeted] = []
+
+        class Server(Factory):
+            def buildProtocol(self, addr: Any) -> Greeted:
+                behind.append(Greeted())
+                return behind[-1]
+
+        self.outside.serverEndpoint("192.0.2.9", 443).listen(Server())
+        connecting = self.local.clientEndpoint("127.0.0.1", launched.address.port).connect(
+            Factory.forProtocol(Protocol)
+        )
+        self.outside.pump()
+        client: Any = self.successResultOf(connecting)
+        for message in messages:
+            client.transport.write(message)
+            self.outside.pump()
+        return behind[0].data if behind else b""
+
+    def test_options(self) -> None:
+        """
+        From PT 2.1 on, options are for all connections, and name the server.
+        """
+        options = {"hello": Arguments(serverAddress="192.0.2.9:443")}
+        side = self.side(clientOptions=options, dialect=PT3)
+        request = b"\x05\x01\x00\x01\x7f\x00\x00\x01\x00\x01"
+        self.assertEqual(self._reach(side, b"\x05\x01\x00", request), b"hello")
+
+    def test_parameters(self) -> None:
+        """
+        So may an application, by parameters.
+        """
+        block = b'{"serverAddress": "192.0.2.9:443"}'
+        block = len(block).to_bytes(4, "big") + block
+        request = b"\x05\x01\x00\x01\x7f\x00\x00\x01\x00\x01"
+        side = self.side(dialect=PT21)
+        self.assertEqual(self._reach(side, b"\x05\x01\x09", block + request), b"hello")
+
+    def test_wrongServer(self) -> None:
+        """
+        A standing option that is wrong is an error now.
+        """
+        options = {"hello": Arguments(serverAddress="nowhere")}
+        for mode in Mode:
+            side = self.side(clientOptions=options, dialect=PT3, mode=mode)
+            self.assertIn("serverAddress", str(self.failure(side.launch("hello"))))
+
+    def test_transparent(self) -> None:
+        """
+        Applications that know no SOCKS reach the one server.
+        """
+        target = HostPort("192.0.2.9", 443)
+        side = self.side(mode=Mode.TRANSPARENT_TCP, target=target)
+        self.assertEqual(self._reach(side), b"hello")
+        launched = self.finish(side.launch("hello"))
+        self.assertEqual(
+            side.line(launched),
+            f"CMETHOD hello transparent-TCP 127.0.0.1:{launched.address.port}",
+        )
+
+    def test_noTarget(self) -> None:
+        """
+        Without a server the mode makes no sense.
+        """
+        error = self.failure(self.side(mode=Mode.TRANSPARENT_TCP).launch("hello"))
+        self.assertIsInstance(error, ConfigurationError)
+
+    def test_open(self) -> None:
+        """
+        A port that others can reach is somebody's wish, and worth a warning.
+        """
+        with capturedLogs() as events:
+            self.finish(self.side(listen=HostPort("192.0.2.1", 1080)).launch("hello"))
+            self.assertEqual([e["log_level"] for e in events], [LogLevel.warn])
+            self.finish(self.side().launch("hello"))
+            self.assertEqual(len(events), 1)
 
     def test_unknown(self) -> None:
         """
@@ -154,6 +248,20 @@ class ClientSideTests(SideCase):
         self.assertIsInstance(self.failure(self.side().launch("twice")), RegistryError)
         self.assertEqual(self.finish(self.side().launch("hello")).name, "hello")
 
+    def test_stack(self) -> None:
+        """
+        A stack has a port like any method; one that lacks a layer has none.
+        """
+        side = self.side()
+        launched = self.finish(side.launch("double"))
+        self.assertEqual(
+            side.line(launched), f"CMETHOD double socks5 127.0.0.1:{launched.address.port}"
+        )
+        error = self.failure(side.launch("lame"))
+        self.assertIsInstance(error, ConfigurationError)
+        self.assertIn("in the stack lame: there is no transport method 'absent'", str(error))
+        self.assertEqual(self.asked, [IClientTransport])
+
 
 class ServerSideTests(SideCase):
     """
@@ -167,17 +275,31 @@ class ServerSideTests(SideCase):
         binds = {"hello": _BIND}
         settings: dict[str, Any] = {"orPort": _OR_PORT, "binds": binds, **more}
         configuration = Configuration("1", Role.SERVER, self.state, ("hello",), **settings)
-        return ServerSide(self.context, self.local, self.plugins, configuration)
+        return ServerSide(self.context, self.local, self.methods(), configuration)
 
     def test_launch(self) -> None:
         """
         A method listens where it is told to, and says what its clients need.
         """
         side = self.side()
-        self.assertEqual(self.asked, [IServerTransport])
         launched = self.finish(side.launch("hello"))
+        self.assertEqual(self.asked, [IServerTransport])
         self.assertEqual(side.line(launched), "SMETHOD hello 192.0.2.1:443 ARGS:greeting=hello")
         self.assertEqual(side.doneLine, "SMETHODS DONE")
+
+    def test_stack(self) -> None:
+        """
+        A stack listens, and says what the clients of all its layers need.
+        """
+        side = self.side(binds={"double": _BIND})
+        launched = self.finish(side.launch("double"))
+        self.assertEqual(
+            side.line(launched),
+            "SMETHOD double 192.0.2.1:443 ARGS:hello-greeting=hello,hello2-greeting=hello",
+        )
+        options = {"double": Arguments(greeting="x")}
+        error = self.failure(self.side(binds={"double": _BIND}, options=options).launch("double"))
+        self.assertIn("hello-greeting or hello2-greeting", str(error))
 
     def test_options(self) -> None:
         """
@@ -233,9 +355,17 @@ class ServerSideTests(SideCase):
         with open(cookie, "wb") as file:
             file.write(b"! Extended ORPort Auth Cookie !\n" + bytes(32))
         side = self.side(
-            orPort=HostPort("127.0.0.1", 1), extendedORPort=_OR_PORT, authCookieFile=cookie
+            orPort=HostPort("127.0.0.1", 1),
+            extendedORPorts=(ExtendedORPort(_OR_PORT, cookie),),
         )
         self.assertEqual(self._greet(side), b"")
+
+    def test_target(self) -> None:
+        """
+        A destination of the operator's comes before the ORPort.
+        """
+        side = self.side(orPort=HostPort("127.0.0.1", 1), target=_OR_PORT)
+        self.assertEqual(self._greet(side), b" to tor")
 
     def test_noPort(self) -> None:
         """

@@ -31,8 +31,8 @@ class FakeSignals:
         self.onSignal = onSignal
         self.calls: list[str] = []
 
-    def start(self) -> None:
-        self.calls.append("start")
+    def start(self, followParent: bool = True) -> None:
+        self.calls.append("start" if followParent else "start alone")
 
     def ignore(self) -> None:
         self.calls.append("ignore")
@@ -51,11 +51,11 @@ class LifelineTests(SynchronousTestCase):
     def _count(self) -> None:
         self.ends += 1
 
-    def start(self, watchInput: bool = True) -> Lifeline:
+    def start(self, watchInput: bool = True, parent: int | None = 77) -> Lifeline:
         made = Lifeline(
             self.reactor,
             self._count,
-            77,
+            parent,
             watchInput,
             signals=self._signals,
             getParent=lambda: self.parent,
@@ -104,6 +104,18 @@ class LifelineTests(SynchronousTestCase):
         """
         self.parent = 1
         self.start()
+        self.assertEqual(self.ends, 1)
+
+    def test_noParent(self) -> None:
+        """
+        Who was started by hand outlives the shell.
+        """
+        self.parent = 1
+        self.start(parent=None)
+        self.reactor.pump([limits.PARENT_POLL] * 3)
+        self.assertEqual(self.ends, 0)
+        self.assertEqual(self.signals.calls, ["start alone"])
+        self.signals.onSignal("SIGTERM")
         self.assertEqual(self.ends, 1)
 
     def test_inputClosed(self) -> None:

@@ -9,6 +9,7 @@ from twisted.logger import Logger
 from twisted.trial.unittest import SynchronousTestCase
 
 from pyptwist import limits
+from pyptwist.ipc.lines import Severity
 from pyptwist.ipc.loglines import LogLines
 from tests.ipc.parents import Parent
 
@@ -39,6 +40,27 @@ class LogLinesTests(SynchronousTestCase):
                 'LOG SEVERITY=error MESSAGE="at critical"',
             ],
         )
+
+    def test_asked(self) -> None:
+        """
+        A parent that asks for more gets all of it, and one that asks for less,
+        less.
+        """
+        for least, expected in (
+            (Severity.DEBUG, 5),
+            (Severity.INFO, 4),
+            (Severity.ERROR, 2),
+            (None, 0),
+        ):
+            observer = LogLines(self.parent.reporter, self.clock, least)
+            ours = Logger("pyptwist.x", observer=observer)
+            for level in ("debug", "info", "warn", "error", "critical"):
+                getattr(ours, level)("x")
+            self.assertEqual(len(self.parent.heard()), expected)
+        observer = LogLines(self.parent.reporter, self.clock, Severity.INFO)
+        for _ in range(limits.LOG_BURST + 10):
+            Logger("pyptwist.x", observer=observer).info("x")
+        self.assertEqual(len(self.parent.heard()), limits.LOG_BURST + 10)
 
     def test_others(self) -> None:
         """

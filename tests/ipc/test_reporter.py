@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import os
 import threading
+from io import StringIO
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from pyptwist.errors import LocalProtocolError
+from pyptwist.ipc.dialects import PT3, PT21, PT22
 from pyptwist.ipc.lines import Severity
 from pyptwist.ipc.reporter import Reporter
 from tests.ipc.parents import Parent
@@ -45,6 +47,40 @@ class ReporterTests(SynchronousTestCase):
         for line in ("CMETHODS DONE", "CMETHOD y socks5 127.0.0.1:1", "VERSION 1", "ENV-ERROR x"):
             self.assertRaises(LocalProtocolError, self.reporter.write, line)
         self.assertEqual(self.parent.heard(), [])
+
+    def test_errors(self) -> None:
+        """
+        From PT 2.1 on, lines that tell of errors are on standard error.
+        """
+        for dialect in (PT21, PT22, PT3):
+            errors = StringIO()
+            reporter = Reporter(self.parent.writing, errors)
+            reporter.speak(dialect)
+            self.assertIs(reporter.dialect, dialect)
+            for line in ("VERSION 2", "CMETHOD-ERROR x y", "CMETHODS DONE"):
+                reporter.write(line)
+            self.assertEqual(self.parent.heard(), ["VERSION 2", "CMETHODS DONE"])
+            self.assertEqual(errors.getvalue(), "CMETHOD-ERROR x y\n")
+            errors.close()
+            # Nobody minds a standard error that is gone.
+            Reporter(None, errors).write("VERSION-ERROR no-version")
+
+    def test_levels(self) -> None:
+        """
+        PT 2.2 and 3.0 have levels instead of keys, and a least one.
+        """
+        self.reporter.speak(PT3)
+        for severity in Severity:
+            self.reporter.log(severity, 'a "b"\n\u00fc')
+        text = r'a "b" \xfc'
+        self.assertEqual(
+            self.parent.heard(),
+            [f"LOG {level} {text}" for level in ("DEBUG", "INFO", "INFO", "WARN", "ERROR")],
+        )
+        for least, count in ((Severity.INFO, 4), (Severity.ERROR, 1), (None, 0)):
+            self.reporter.limitLog(least)
+            self.assertTrue(all(self.reporter.log(severity, "x") for severity in Severity))
+            self.assertEqual(len(self.parent.heard()), count)
 
     def test_log(self) -> None:
         """

@@ -8,8 +8,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pyptwist.addresses import HostPort
 from pyptwist.arguments import Arguments
-from pyptwist.ipc.configuration import DEFAULT_BIND, Role, parseEnvironment
+from pyptwist.ipc.configuration import DEFAULT_BIND, ExtendedORPort, Role
 from pyptwist.ipc.lines import EnvironmentRefused
+from pyptwist.ipc.parsing import parseEnvironment
 from tests.ipc.environments import SERVER, without
 
 
@@ -35,8 +36,10 @@ class ServerTests(SynchronousTestCase):
             {"x": Arguments([("a", "1"), ("b", "c:d;e\\f,g=h")]), "y": Arguments(q="2")},
         )
         self.assertEqual(found.orPort, HostPort("127.0.0.1", 4))
-        self.assertEqual(found.extendedORPort, HostPort("127.0.0.1", 5))
-        self.assertEqual(found.authCookieFile, "/var/lib/tor/extended_orport_auth_cookie")
+        cookie = "/var/lib/tor/extended_orport_auth_cookie"
+        self.assertEqual(
+            found.extendedORPorts, (ExtendedORPort(HostPort("127.0.0.1", 5), cookie),)
+        )
         self.assertEqual(found.outboundV4, "127.0.0.2")
         self.assertEqual(found.methodErrors, {})
 
@@ -47,15 +50,14 @@ class ServerTests(SynchronousTestCase):
         environ = without({**SERVER, "TOR_PT_EXTENDED_SERVER_PORT": ""}, "TOR_PT_AUTH_COOKIE_FILE")
         found = parseEnvironment(environ)
         self.assertEqual(found.orPort, HostPort("127.0.0.1", 4))
-        self.assertIsNone(found.extendedORPort)
-        self.assertIsNone(found.authCookieFile)
+        self.assertEqual(found.extendedORPorts, ())
 
     def test_cookieAlone(self) -> None:
         """
         A cookie file without its port is nobody's business.
         """
         found = parseEnvironment({**SERVER, "TOR_PT_EXTENDED_SERVER_PORT": ""})
-        self.assertIsNone(found.authCookieFile)
+        self.assertEqual(found.extendedORPorts, ())
 
     def test_extendedORPortAlone(self) -> None:
         """
@@ -63,7 +65,8 @@ class ServerTests(SynchronousTestCase):
         """
         found = parseEnvironment(without(SERVER, "TOR_PT_ORPORT"))
         self.assertIsNone(found.orPort)
-        self.assertEqual(found.extendedORPort, HostPort("127.0.0.1", 5))
+        [extended] = found.extendedORPorts
+        self.assertEqual(extended.address, HostPort("127.0.0.1", 5))
 
     def test_emptyLists(self) -> None:
         """

@@ -20,7 +20,7 @@ from pyptwist.modes.forward import (
     orPortBackend,
 )
 from pyptwist.testing import MemoryNetwork, fixedEntropy
-from pyptwist.testing.endpoints import Applications
+from pyptwist.testing.applications import Applications
 
 ORPORT = HostPort("127.0.0.1", 9001)
 COOKIE = bytes(range(32))

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail
+from twisted.internet.error import ConnectionRefusedError as Refused
 from twisted.internet.error import DNSLookupError
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -15,8 +16,9 @@ from pyptwist.addresses import HostPort
 from pyptwist.arguments import Arguments
 from pyptwist.errors import ConfigurationError, HandshakeTimeout
 from pyptwist.modes.socks5 import Socks5Factory
+from pyptwist.proxies.socks5server import ALL_METHODS
 from pyptwist.testing import MemoryNetwork, memoryContext
-from pyptwist.testing.endpoints import Application, Applications
+from pyptwist.testing.applications import Application, Applications
 from tests.memory import Hello
 
 BRIDGE = HostPort("192.0.2.7", 443)
@@ -59,11 +61,13 @@ class Socks5Case(SynchronousTestCase):
         self.network = MemoryNetwork()
         self.context = memoryContext(self.mktemp(), "socks", self.network)
 
-    def listen(self, transport: Any) -> Socks5Factory:
+    def listen(self, transport: Any, *more: Any) -> Socks5Factory:
         """
         Open the SOCKS port.
+
+        :param more: for the factory.
         """
-        factory = Socks5Factory(transport, self.context)
+        factory = Socks5Factory(transport, self.context, *more)
         self.successResultOf(self.network.serverEndpoint("127.0.0.1", 1080).listen(factory))
         return factory
 
@@ -243,4 +247,85 @@ class RefusedTests(Socks5Case):
         self.listen(Hello())
         application = self.application()
         self.assertEqual(self.say(application, b"GET / HTTP/1.0\r\n\r\n"), b"")
+        self.assertEqual(len(application.lost), 1)
+
+
+class ParametersTests(Socks5Case):
+    """
+    Arguments as PT 2.1 and later have them.
+    """
+
+    def ask(self, transport: Any, arguments: Arguments | None, text: str) -> bytes:
+        """
+        :param arguments: for all connections.
+        :param text: the application's parameters.
+        :returns: the code of the answer to a request.
+        """
+        self.listen(transport, ALL_METHODS, arguments)
+        block = len(text).to_bytes(4, "big") + text.encode()
+        answer = self.say(self.application(), b"\x05\x01\x09" + block + REQUEST)
+        self.assertEqual(answer[:2], b"\x05\x09")
+        return answer[3:4]
+
+    def test_together(self) -> None:
+        """
+        Both sources are used; what the application says comes first, and each may
+        name the server.
+        """
+        transport = Scripted(fail(Refused()))
+        standing = Arguments(a=1, b=2, serverAddress="192.0.2.1:1")
+        self.ask(transport, standing, '{"b": 3}')
+        self.assertEqual(transport.asked, [(HostPort("192.0.2.1", 1), Arguments(a=1, b=3))])
+
+    def test_applicationsServer(self) -> None:
+        """
+        An application's own server is asked for before the standing one.
+        """
+        transport = Scripted(fail(Refused()))
+        self.ask(transport, Arguments(serverAddress="h:1"), '{"serverAddress": "h:2"}')
+        self.assertEqual(transport.asked[0][0], HostPort("h", 2))
+
+    def test_target(self) -> None:
+        """
+        Without such an argument, the server is whom the request names.
+        """
+        transport = Scripted(fail(Refused()))
+        self.ask(transport, Arguments(), "{}")
+        self.assertEqual(transport.asked, [(BRIDGE, Arguments())])
+
+    def test_version1(self) -> None:
+        """
+        In PT 1 that argument means nothing.
+        """
+        transport = Scripted(fail(Refused()))
+        self.listen(transport)
+        login = b"serverAddress=h:1"
+        login = b"\x01" + bytes([len(login)]) + login + b"\x01\x00"
+        self.say(self.application(), b"\x05\x01\x02" + login + REQUEST)
+        self.assertEqual(transport.asked, [(BRIDGE, Arguments(serverAddress="h:1"))])
+
+    def test_wrong(self) -> None:
+        """
+        What the method does not take has a code of its own.
+        """
+        transport = Scripted(ConfigurationError("no"))
+        self.assertEqual(self.ask(transport, Arguments(), "{}"), b"\x13")
+
+    def test_wrongServer(self) -> None:
+        """
+        So has a server that is none.
+        """
+        transport = Scripted(None)
+        self.assertEqual(self.ask(transport, Arguments(), '{"serverAddress": 1}'), b"\x13")
+
+    def test_late(self) -> None:
+        """
+        Who never ends the parameters is told so.
+        """
+        self.listen(Scripted(None), ALL_METHODS, Arguments())
+        application = self.application()
+        self.say(application, b"\x05\x01\x09\x00\x00\x00\x02{")
+        application.received.clear()
+        self.network.pump(limits.SOCKS_NEGOTIATION)
+        self.assertEqual(bytes(application.received)[:2], b"\x05\x11")
         self.assertEqual(len(application.lost), 1)

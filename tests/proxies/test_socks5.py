@@ -76,6 +76,27 @@ class RequestTests(SynchronousTestCase):
         for pair in ((long + b"a", long), (long, long + b"a"), (b"", long), (long, b"")):
             self.assertRaises(ConfigurationError, Socks5Client, TARGET, pair)
 
+    def test_parameters(self) -> None:
+        """
+        A parameter block is not answered: the request comes right behind it.
+        """
+        side = Side(Socks5Client(TARGET, parameters=b"\0\0\0\2{}"))
+        side.apply(side.codec.start(0.0))
+        self.assertEqual(side.takeOutbox(), b"\5\1\x09")
+        side.apply(side.codec.receive(b"\5\x09", 0.0))
+        self.assertEqual(side.takeOutbox(), b"\0\0\0\2{}" + REQUEST)
+        side.apply(side.codec.receive(GRANTED, 0.0))
+        self.assertTrue(side.isReady)
+
+    def test_parametersNotWanted(self) -> None:
+        """
+        They are never left out, nor sent in another way.
+        """
+        for answer in (NO_PASSWORD, b"\5\2", b"\5\xff"):
+            done = outcome(Socks5Client(TARGET, parameters=b"\0\0\0\2{}"), [answer])
+            self.assertEqual(done.sent, b"\5\1\x09")
+            self.assertIsNot(done.failure, None)
+
     def test_targets(self) -> None:
         """
         Names are not resolved, and IPv6 has its own form.
@@ -124,6 +145,9 @@ class ReplyTests(TunnelMixin, SynchronousTestCase):
             4: Cause.UNREACHABLE,
             5: Cause.REFUSED,
             6: Cause.TIMEOUT,
+            0x10: Cause.ARGUMENTS,
+            0x12: Cause.ARGUMENTS,
+            0x13: Cause.ARGUMENTS,
         }
         texts = set()
         for code in range(1, 256):

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,8 +22,16 @@ from pyptwist.errors import (
 )
 from pyptwist.ipc.quoting import formatSocksArguments, splitSocksArguments
 from pyptwist.proxies.socks5 import Socks5Client
-from pyptwist.proxies.socks5server import Event, Refuse, Reply, Request, Socks5Negotiation
-from pyptwist.proxies.socks5wire import CAUSE_OF_REPLY, REPLY_OF_CAUSE, ReplyCode
+from pyptwist.proxies.socks5server import (
+    ALL_METHODS,
+    PT1_METHODS,
+    Event,
+    Refuse,
+    Reply,
+    Request,
+    Socks5Negotiation,
+)
+from pyptwist.proxies.socks5wire import CAUSE_OF_REPLY, REPLY_OF_CAUSE, Method, ReplyCode
 from pyptwist.testing.codecs import Side, oneByOne
 
 GREETING = b"\5\1\0"
@@ -40,12 +48,14 @@ def login(username: bytes, password: bytes = b"\0") -> bytes:
     return bytes([1, len(username)]) + username + bytes([len(password)]) + password
 
 
-def events(pieces: Iterable[bytes]) -> tuple[list[object], bytes]:
+def events(
+    pieces: Iterable[bytes], methods: Collection[Method] = PT1_METHODS
+) -> tuple[list[object], bytes]:
     """
     :returns: what a negotiation said to these pieces, comparable, replies joined;
         and what trails.
     """
-    negotiation = Socks5Negotiation()
+    negotiation = Socks5Negotiation(methods)
     found: list[object] = []
     for piece in pieces:
         for event in negotiation.receive(piece):
@@ -173,6 +183,134 @@ class NegotiationTests(SynchronousTestCase):
             self.assertEqual(server.request, Request(HostPort(host, 80), arguments))
             client.apply(client.codec.receive(server.succeed() + b"hello", 0.0))
             self.assertEqual(client.delivered, b"hello")
+
+
+def parameters(text: str) -> bytes:
+    """
+    :returns: a JSON parameter block.
+    """
+    data = text.encode()
+    return len(data).to_bytes(4, "big") + data
+
+
+class ParameterTests(SynchronousTestCase):
+    """
+    ``Socks5Negotiation`` with arguments in JSON (PT 2.1 to 3.0, section 1.4).
+    """
+
+    def _judged(self, data: bytes) -> list[object]:
+        found, _ = events([data], ALL_METHODS)
+        self.assertEqual(events(oneByOne(data), ALL_METHODS)[0], found, "byte by byte")
+        return found
+
+    def test_parameters(self) -> None:
+        """
+        Nothing is said to what is right; what they are stays what it is.
+        """
+        # The example of the specs, whose length is the next line's.
+        text = '{"shared-secret": "rahasia", "secrets-file": "/tmp/blob"}'
+        self.assertEqual(parameters(text)[:4], b"\0\0\0\x39")
+        arguments = Arguments([("shared-secret", "rahasia"), ("secrets-file", "/tmp/blob")])
+        for greeting in (b"\5\1\x09", b"\5\2\0\x09", b"\5\3\2\x09\0"):
+            found = self._judged(greeting + parameters(text) + CONNECT)
+            self.assertEqual(found, [Reply(b"\5\x09"), Request(TARGET, arguments)])
+        found = self._judged(b"\5\1\x09" + parameters('{"a": {"b": [1, null]}}') + CONNECT)
+        self.assertEqual(found[-1], Request(TARGET, Arguments(a={"b": [1, None]})))
+
+    def test_othersToo(self) -> None:
+        """
+        What PT 1 has is understood as well, where parameters are.
+        """
+        found = self._judged(TOR_GREETING + login(b"a=b") + CONNECT)
+        self.assertEqual(found[-1], Request(TARGET, Arguments(a="b")))
+        self.assertEqual(self._judged(GREETING + CONNECT)[-1], Request(TARGET, Arguments()))
+
+    def test_notInVersion1(self) -> None:
+        """
+        In PT 1 there is no such method.
+        """
+        [refused] = events([b"\5\1\x09"])[0]
+        assert isinstance(refused, tuple)
+        self.assertEqual(refused[0], b"\5\xff")
+        self.assertEqual(events([b"\5\2\x09\0"])[0], [Reply(b"\5\0")])
+
+    def test_refused(self) -> None:
+        """
+        What is wrong is told as an answer to a request is, by a code of its own.
+        """
+        tooMany = limits.SOCKS_PARAMETERS + 1
+        for data, code in (
+            (tooMany.to_bytes(4, "big"), 0x10),
+            (b"\xff\xff\xff\xff", 0x10),
+            (tooMany.to_bytes(4, "big") + b"x" * 100, 0x10),
+            (parameters(""), 0x12),
+            (parameters("}{"), 0x12),
+            (parameters("[]"), 0x12),
+            (parameters('{"a": 1, "a": 2}'), 0x12),
+            (b"\0\0\0\2\xff\xff", 0x12),
+        ):
+            reply, refused = self._judged(b"\5\1\x09" + data)
+            self.assertEqual(reply, Reply(b"\5\x09"))
+            assert isinstance(refused, tuple)
+            self.assertEqual(refused[0], bytes([5, code, *FAILURE[2:]]), data)
+
+    def test_largest(self) -> None:
+        """
+        As many bytes as the limit are fine.
+        """
+        text = '{"a": ""}'
+        text = f'{{"a": "{"x" * (limits.SOCKS_PARAMETERS - len(text))}"}}'
+        found = self._judged(b"\5\1\x09" + parameters(text) + CONNECT)
+        self.assertIsInstance(found[-1], Request)
+
+    def test_wrongArguments(self) -> None:
+        """
+        If the method does not take them, that has a code as well, which other
+        failures do not have, nor other applications.
+        """
+        for greeting, cause, code in (
+            (b"\5\1\x09" + parameters("{}"), Cause.ARGUMENTS, 0x13),
+            (b"\5\1\x09" + parameters("{}"), Cause.TIMEOUT, ReplyCode.TTL_EXPIRED),
+            (GREETING, Cause.ARGUMENTS, ReplyCode.GENERAL_FAILURE),
+            (TOR_GREETING + login(b"a=b"), Cause.ARGUMENTS, ReplyCode.GENERAL_FAILURE),
+        ):
+            negotiation = Socks5Negotiation(ALL_METHODS)
+            negotiation.receive(greeting + CONNECT)
+            self.assertEqual(negotiation.refuse(cause)[1], code)
+
+    def test_late(self) -> None:
+        """
+        Who does not come to an end with parameters is told so, and nobody else.
+        """
+        whole = b"\5\1\x09" + parameters('{"a": 1}')
+        for end in range(len(whole) + 1):
+            negotiation = Socks5Negotiation(ALL_METHODS)
+            negotiation.receive(whole[:end])
+            expected = bytes([5, 0x11, *FAILURE[2:]]) if 3 <= end < len(whole) else b""
+            self.assertEqual(negotiation.expire(), expected, end)
+            self.assertEqual(negotiation.receive(b"more"), [])
+
+    @given(st.binary(max_size=64))
+    def test_garbage(self, data: bytes) -> None:
+        """
+        Anything in the place of parameters has an outcome, whatever the cut.
+        """
+        self._judged(b"\5\1\x09" + data)
+        self._judged(b"\5\1\x09" + len(data).to_bytes(4, "big") + data + CONNECT)
+
+    def test_ownClient(self) -> None:
+        """
+        The client codec and the server agree.
+        """
+        block = parameters('{"cert": "x", "n": 1}')
+        server = Socks5Negotiation(ALL_METHODS)
+        client = Side(Socks5Client(TARGET, parameters=block))
+        client.apply(client.codec.start(0.0))
+        while not server.request:
+            for event in server.receive(client.takeOutbox()):
+                if isinstance(event, Reply):
+                    client.apply(client.codec.receive(event.data, 0.0))
+        self.assertEqual(server.request, Request(TARGET, Arguments(cert="x", n=1)))
 
 
 class AnswerTests(SynchronousTestCase):

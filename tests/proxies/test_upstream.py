@@ -25,6 +25,18 @@ class ParseTests(SynchronousTestCase):
     ``UpstreamProxy.parse``.
     """
 
+    def test_uri(self) -> None:
+        """
+        It is written as it was read.
+        """
+        for text in (
+            "socks4a://127.0.0.1:1",
+            "socks4a://me@[::1]:1",
+            "socks5://me:p@:/w@127.0.0.1:1",
+            "http://me@127.0.0.1:1",
+        ):
+            self.assertEqual(UpstreamProxy.parse(text).uri(), text)
+
     def test_asTorWritesIt(self) -> None:
         """
         What tor 0.4.9.11 was seen to write, for each torrc option.

@@ -1,0 +1,48 @@
+"""
+What is a client's alone in what the parent says.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from pyptwist.addresses import HostPort
+from pyptwist.ipc.configuration import DEFAULT_LISTEN, Configuration, Mode
+from pyptwist.ipc.lines import EnvironmentRefused
+from pyptwist.ipc.settings import Setting, Settings, excluding, joined
+
+_LISTEN: Final = "proxylistenaddr"
+_LISTEN_PARTS: Final = ("proxylistenhost", "proxylistenport")
+
+
+def completeClient(common: Configuration, settings: Settings) -> Configuration:
+    """
+    :param common: what both sides have.
+    :returns: that, and where applications and the server are.
+    :raises EnvironmentRefused: for what makes no sense.
+    """
+    listen = _listen(settings)
+    errors: dict[str, str] = {}
+    if listen.port:
+        name = "-proxylistenaddr" if settings.given(_LISTEN) else "-proxylistenport"
+        for method in common.methods[1:]:
+            errors[method] = f"{name}: the port is taken by {common.methods[0]}"
+    target = settings.destination("target")
+    if target is not None and common.mode is Mode.SOCKS5:
+        raise EnvironmentRefused("in the mode socks5 applications name the target")
+    return replace(common, listen=listen, target=target, methodErrors=errors)
+
+
+def _listen(settings: Settings) -> HostPort:
+    parts = [flag for flag in _LISTEN_PARTS if settings.given(flag)]
+    setting = settings.flag(_LISTEN)
+    if parts and settings.given(_LISTEN):
+        raise excluding(f"-{_LISTEN}", f"-{parts[0]}")
+    if parts:
+        host, port = (settings.flag(flag) for flag in _LISTEN_PARTS)
+        setting = joined(
+            host or Setting("-proxylistenhost", DEFAULT_LISTEN.host),
+            port or Setting("-proxylistenport", "0"),
+        )
+    return DEFAULT_LISTEN if setting is None else setting.address(allowZero=True)
