@@ -14,6 +14,11 @@ A server, shortest and fullest::
     pt:obfs4:443:state=/var/lib/bridge
     pt:obfs4:443:interface=192.0.2.1:state=/var/lib/bridge:iat-mode=1
 
+A stack, written out in the place of a method's name, there or in a bridge line::
+
+    pt:obfs4|b64:192.0.2.1:443:obfs4-cert=AbC...:obfs4-iat-mode=0
+    pt:obfs4|b64:443:state=/var/lib/bridge
+
 As in every endpoint string, a colon within a value is written ``\:``.
 """
 
@@ -32,11 +37,11 @@ from zope.interface import implementer
 
 from pyptwist.addresses import HostPort
 from pyptwist.arguments import Arguments
-from pyptwist.bridgeline import BridgeLine
 from pyptwist.errors import ConfigurationError
 from pyptwist.interfaces import Context, INetwork
 from pyptwist.metrics import Metrics
 from pyptwist.registry import clientTransport, serverTransport
+from pyptwist.remotes import Remote
 from pyptwist.state import StateDirectory
 
 _CLIENT_FORM = r"pt:METHOD:HOST:PORT:key=value..., or pt:bridge=METHOD HOST\:PORT key=value ..."
@@ -81,8 +86,8 @@ class ServerParser:
     Reads ``pt:`` server strings.
 
     Keys of its own: ``interface`` (the local IP address; all of IPv4 unless
-    told otherwise) and ``state`` (the directory that keeps the server's keys).
-    All others are the transport's options.
+    told otherwise), ``state`` (the directory that keeps the server's keys), and
+    those of ``pyptwist.decoy``.  All others are the transport's options.
     """
 
     prefix = "pt"
@@ -94,26 +99,28 @@ class ServerParser:
         """
         :raises ConfigurationError: if the string makes no sense; it is a ``ValueError``.
         """
+        from pyptwist import decoy
         from pyptwist.network import DirectNetwork
 
         if len(args) != 2:
             raise ConfigurationError(f"a pt server is written {_SERVER_FORM}")
         name, port = args
         interface = kwargs.pop("interface", "0.0.0.0")  # noqa: S104 - it is the public side
-        context = _context(reactor, DirectNetwork(reactor), kwargs.pop("state", None))
-        endpoint: IStreamServerEndpoint = serverTransport(name).serverEndpoint(
-            context, HostPort(interface, _port(port)), Arguments(kwargs)
+        network = DirectNetwork(reactor)
+        context = _context(reactor, network, kwargs.pop("state", None))
+        bind = HostPort(interface, _port(port))
+        return decoy.serverEndpoint(
+            serverTransport(name), context, bind, Arguments(kwargs), network
         )
-        return endpoint
 
 
 def _clientTarget(
     args: tuple[str, ...], kwargs: dict[str, str]
-) -> tuple[str, HostPort, Arguments]:
+) -> tuple[str, HostPort | None, Arguments]:
     line = kwargs.pop("bridge", None)
     if line is not None and not args:
-        bridge = BridgeLine.parse(line)
-        return bridge.methodName, bridge.address, bridge.arguments.updated(Arguments(kwargs))
+        server = Remote.parse(line)
+        return server.method, server.target, server.arguments.updated(Arguments(kwargs))
     if line is not None or len(args) != 3:
         raise ConfigurationError(f"a pt client is written {_CLIENT_FORM}")
     name, host, port = args

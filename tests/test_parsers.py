@@ -31,7 +31,12 @@ from zope.interface.verify import verifyObject
 from pyptwist.addresses import HostPort
 from pyptwist.arguments import Arguments
 from pyptwist.errors import ConfigurationError
-from pyptwist.interfaces import Context, IServerTransportEndpoint, ITransportConnection
+from pyptwist.interfaces import (
+    Context,
+    IRefusals,
+    IServerTransportEndpoint,
+    ITransportConnection,
+)
 from pyptwist.metrics import Metrics
 from pyptwist.network import DirectNetwork, ProxiedNetwork
 from pyptwist.parsers import ClientParser, ServerParser
@@ -328,6 +333,38 @@ class ClientTests(ParserCase):
         error = self.assertRaises(ConfigurationError, self.client, "pt:noting:192.0.2.1:443")
         self.assertIn("'cert'", str(error))
 
+    def test_stack(self) -> None:
+        """
+        A stack is written out, with or without blanks; each layer gets its own.
+        """
+        for text in ("noting|reach", "noting | reach", "noting over reach"):
+            self.client(
+                rf"pt:{text}:192.0.2.1:443:noting-a=b:reach-c=d:proxy=socks5\://127.0.0.1\:9050"
+            )
+            context, target, arguments = Noting.asked.pop()
+            self.assertEqual((target, arguments), (HostPort("192.0.2.1", 443), Arguments(c="d")))
+            self.assertIsInstance(context.network, ProxiedNetwork)
+        error = self.assertRaises(
+            ConfigurationError,
+            clientFromString,
+            self.reactor,
+            "pt:noting|reach:192.0.2.1:443:cert=x",
+        )
+        self.assertIn("noting-cert or reach-cert", str(error))
+        self.assertIn("'nothing'", self.refused("pt:noting|nothing:192.0.2.1:443"))
+
+    def test_stackInBridgeLine(self) -> None:
+        """
+        In a bridge line the expression takes the place of the name.
+        """
+        for start in ("", "Bridge "):
+            line = rf"{start}noting|reach 192.0.2.1\:443 {FINGERPRINT} noting-a=b"
+            _, target, arguments = self.client(f"pt:bridge={line}:noting-a=c")
+            Noting.asked.clear()
+            self.assertEqual((target, arguments), (HostPort("192.0.2.1", 443), Arguments(a="c")))
+        for line in ("noting|", "noting|reach", "|reach 192.0.2.1", "reach 192.0.2.1|reach"):
+            self.refused(f"pt:bridge={line}")
+
     @settings(max_examples=200, deadline=None)
     @given(st.lists(st.text(st.sampled_from("notig19.:=\\ []/@\0\xe9"), max_size=12), max_size=6))
     def test_garbage(self, parts: list[str]) -> None:
@@ -369,6 +406,29 @@ class ServerTests(ParserCase):
         self.assertEqual(arguments, Arguments({"iat-mode": "1", "reactor": "x"}))
         assert context.stateDirectory is not None
         self.assertEqual(context.stateDirectory.path("x"), os.path.join(path, "x"))
+
+    def test_stack(self) -> None:
+        """
+        A stack is written out here as well, and tells what clients need.
+        """
+        endpoint: Any = serverFromString(self.reactor, "pt:noting|noting:443:noting2-a=b")
+        self.assertEqual(
+            [arguments for _, _, arguments in Noting.asked], [Arguments(a="b"), Arguments()]
+        )
+        needed = Arguments({"noting-greeting": "hello", "noting2-greeting": "hello"})
+        self.assertEqual(endpoint.clientArguments, needed)
+
+    def test_decoy(self) -> None:
+        """
+        A decoy is no business of the method's.
+        """
+        context, _, arguments = self.server(
+            r"pt:noting:443:decoy=[\:\:1]\:80:decoy-after=9:iat-mode=1"
+        )
+        self.assertEqual(arguments, Arguments({"iat-mode": "1"}))
+        self.assertTrue(IRefusals.providedBy(context.refusals))
+        for keys in ("decoy=example.org", "decoy-after=9"):
+            self.assertIn("decoy", self.refused(f"pt:noting:443:{keys}", serverFromString))
 
     def test_clientArguments(self) -> None:
         """
@@ -494,6 +554,20 @@ class LoopbackTests(TestCase):
         keys = ":".join(f"{key}={quoteStringArgument(v)}" for key, v in arguments.texts())
         self.assertIn("cert=", keys)
         await self.assertTalk(f"pt:obfs4:127.0.0.1:{port}:{keys}", server)
+
+    async def test_stack(self) -> None:
+        """
+        The same, over another layer.
+        """
+        state = mkdtemp()
+        self.addCleanup(rmtree, state)
+        port, server, arguments = await self.listen(
+            f"pt:obfs4|b64:0:interface=127.0.0.1:state={state}"
+        )
+        keys = ":".join(f"{key}={quoteStringArgument(v)}" for key, v in arguments.texts())
+        self.assertIn("obfs4-cert=", keys)
+        await self.assertTalk(f"pt:obfs4 over b64:127.0.0.1:{port}:{keys}", server)
+        self.assertEqual(os.listdir(os.path.join(state, "obfs4_b64")), ["obfs4"])
 
     async def test_proxy(self) -> None:
         """

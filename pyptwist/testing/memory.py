@@ -222,6 +222,13 @@ class MemoryTransport:
         self.protocol = protocol
         protocol.makeConnection(self)
 
+    @property
+    def connected(self) -> bool:
+        """
+        Is it neither closed nor lost?
+        """
+        return not self._lost
+
     # --- what a protocol calls ----------------------------------------------
 
     def write(self, data: bytes) -> None:

@@ -1,0 +1,234 @@
+"""
+Which network connections are open: for whoever must leave none behind.
+
+Endpoints tell an application of connections that are ready.  Those whose
+handshake goes on, those of strangers that are kept in silence, and those that
+are being closed are known to the network alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
+
+from twisted.internet.interfaces import (
+    IAddress,
+    IListeningPort,
+    IProtocol,
+    IProtocolFactory,
+    IStreamClientEndpoint,
+    IStreamServerEndpoint,
+)
+from twisted.internet.protocol import Factory, connectionDone
+from twisted.internet.task import deferLater
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from pyptwist.endings import closeInSilence
+from pyptwist.interfaces import INetwork
+
+if TYPE_CHECKING:
+    from twisted.internet.defer import Deferred
+
+
+class OpenConnections:
+    """
+    The transports of a network, as long as they are connected.
+    """
+
+    def __init__(self) -> None:
+        # What is lost need not say so: nobody else holds on to it.
+        self._transports: WeakSet[Any] = WeakSet()
+
+    def add(self, transport: Any) -> None:
+        """
+        :param transport: of TCP, or one that has ``connected`` as well.
+        """
+        self._transports.add(transport)
+
+    def __len__(self) -> int:
+        return len(self._connected())
+
+    def close(self) -> None:
+        """
+        Close all of them, in order: no stranger sees a reset.
+        """
+        for transport in self._connected():
+            closeInSilence(transport)
+            transport.loseConnection()
+
+    def abort(self) -> None:
+        """
+        Close all of them, whatever they have to send.
+        """
+        for transport in self._connected():
+            transport.abortConnection()
+
+    def _connected(self) -> list[Any]:
+        return [transport for transport in list(self._transports) if transport.connected]
+
+
+async def settled(reactor: Any, seconds: float, isOver: Callable[[], bool]) -> None:
+    """
+    Wait until something is so, or the time is over.
+
+    :param reactor: for its clock.
+    :param seconds: at the most.
+    """
+    deadline = reactor.seconds() + seconds
+    while not isOver() and reactor.seconds() < deadline:
+        await deferLater(reactor, seconds / _LOOKS)
+
+
+_LOOKS = 50
+
+
+@implementer(INetwork)
+class TrackedNetwork:
+    """
+    A network that knows its connections.
+
+    :ivar open: them.
+    """
+
+    def __init__(self, network: Any) -> None:
+        """
+        :param network: the ``INetwork`` that does the work.
+        """
+        self.open = OpenConnections()
+        self._network = network
+
+    def clientEndpoint(self, host: str, port: int) -> IStreamClientEndpoint:
+        return _TrackedClientEndpoint(self._network.clientEndpoint(host, port), self.open)
+
+    def serverEndpoint(self, host: str, port: int) -> IStreamServerEndpoint:
+        return _TrackedServerEndpoint(self._network.serverEndpoint(host, port), self.open)
+
+    def bindDatagrams(self, protocol: Any, host: str, port: int) -> IListeningPort:
+        bound: IListeningPort = self._network.bindDatagrams(protocol, host, port)
+        return bound
+
+
+@implementer(IStreamClientEndpoint)
+class _TrackedClientEndpoint:
+    def __init__(self, endpoint: IStreamClientEndpoint, known: OpenConnections) -> None:
+        self._endpoint = endpoint
+        self._known = known
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
+        connecting: Deferred[IProtocol] = self._endpoint.connect(protocolFactory)
+        return connecting.addCallback(self._connected)
+
+    def _connected(self, protocol: IProtocol) -> IProtocol:
+        # It is gone if the protocol ended in its connectionMade.
+        transport = getattr(protocol, "transport", None)
+        if transport is not None:
+            self._known.add(transport)
+        return protocol
+
+
+@implementer(IStreamServerEndpoint)
+class _TrackedServerEndpoint:
+    def __init__(self, endpoint: IStreamServerEndpoint, known: OpenConnections) -> None:
+        self._endpoint = endpoint
+        self._known = known
+
+    def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
+        listening: Deferred[IListeningPort] = self._endpoint.listen(
+            _Introducing(protocolFactory, self._known)
+        )
+        return listening
+
+
+class _Introducing(Factory):
+    noisy = False
+
+    def __init__(self, factory: IProtocolFactory, known: OpenConnections) -> None:
+        self._factory = factory
+        self._known = known
+
+    def startFactory(self) -> None:
+        self._factory.doStart()
+
+    def stopFactory(self) -> None:
+        self._factory.doStop()
+
+    def buildProtocol(self, addr: IAddress) -> _Introduction | None:  # type: ignore[override]
+        inner = self._factory.buildProtocol(addr)
+        return None if inner is None else _Introduction(inner, self._known)
+
+
+class _Introduction:
+    """
+    The protocol of an accepted connection, until it is told its transport.
+    """
+
+    def __init__(self, inner: Any, known: OpenConnections) -> None:
+        self._inner = inner
+        self._known = known
+
+    def makeConnection(self, transport: Any) -> None:
+        self._known.add(transport)
+        transport.protocol = self._inner
+        self._inner.makeConnection(transport)
+
+
+class Clientele(Factory):
+    """
+    Somebody's factory, whose protocols are known while they are connected.
+
+    :ivar connections: them.
+    """
+
+    noisy = False
+
+    def __init__(self, factory: IProtocolFactory) -> None:
+        self._factory = factory
+        self.connections: set[_Application] = set()
+
+    def startFactory(self) -> None:
+        self._factory.doStart()
+
+    def stopFactory(self) -> None:
+        self._factory.doStop()
+
+    def buildProtocol(self, addr: IAddress) -> _Application | None:  # type: ignore[override]
+        protocol = self._factory.buildProtocol(addr)
+        return None if protocol is None else _Application(protocol, self)
+
+    def closeAll(self) -> None:
+        """
+        Close every connection, flushing what is under way.
+        """
+        for application in list(self.connections):
+            application.transport.loseConnection()
+
+
+@implementer(IProtocol)
+class _Application:
+    """
+    Stands between a transport connection and its protocol, which has that for
+    its transport as if there were nobody.
+    """
+
+    transport: Any
+
+    def __init__(self, protocol: IProtocol, factory: Clientele) -> None:
+        self._protocol = protocol
+        self._factory = factory
+
+    def makeConnection(self, transport: Any) -> None:
+        self.transport = transport
+        self._factory.connections.add(self)
+        self.connectionMade()
+
+    def connectionMade(self) -> None:
+        self._protocol.makeConnection(self.transport)
+
+    def dataReceived(self, data: bytes) -> None:
+        self._protocol.dataReceived(data)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._factory.connections.discard(self)
+        self._protocol.connectionLost(reason)
