@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NoReturn
 
 from twisted.python import usage
 from twisted.python.reflect import namedAny
@@ -71,9 +72,16 @@ class BridgeLineOptions(usage.Options):
         return entries
 
 
-def _demoOptions() -> usage.Options:
-    options: usage.Options = namedAny("pyptwist.demo.Options")()
-    return options
+def _lazily(dotted: str) -> Callable[[], usage.Options]:
+    """
+    :returns: what makes the options of a command, whose code is imported then.
+    """
+
+    def make() -> usage.Options:
+        options: usage.Options = namedAny(dotted)()
+        return options
+
+    return make
 
 
 class Options(tap.Options):
@@ -85,16 +93,54 @@ class Options(tap.Options):
     subCommands = [
         ["bridge-line", None, BridgeLineOptions, "Print the bridge line of a server."],
         [
+            "check",
+            None,
+            _lazily("pyptwist.checking.Options"),
+            "Test bridges, without tor.",
+        ],
+        [
             "demo",
             None,
-            _demoOptions,
+            _lazily("pyptwist.demo.Options"),
             "Move data through a client and a server on this machine.",
+        ],
+        [
+            "doctor",
+            None,
+            _lazily("pyptwist.doctor.Options"),
+            "Look for what is wrong with an installation.",
+        ],
+        [
+            "inspect",
+            None,
+            _lazily("pyptwist.inspection.Options"),
+            "Show what a censor sees of a transport method.",
+        ],
+        [
+            "list",
+            None,
+            _lazily("pyptwist.listing.Options"),
+            "Show the transport methods that are installed.",
+        ],
+        [
+            "new",
+            None,
+            _lazily("pyptwist.scaffold.Options"),
+            "Write a package with a transport method of your own.",
+        ],
+        [
+            "tunnel",
+            None,
+            _lazily("pyptwist.tunnel.Options"),
+            "Carry TCP through a transport, without tor: anybody's, or ours.",
         ],
     ]
 
     def postOptions(self) -> None:
         if self.subCommand is None:
             super().postOptions()
+        elif given := self.takeFlags():
+            raise usage.UsageError(f"-{next(iter(given))} and a command exclude each other")
 
 
 def run() -> None:
@@ -111,7 +157,19 @@ def run() -> None:
         else:
             options.subOptions.run()
     except (usage.UsageError, ConfigurationError) as error:
-        sys.exit(f"pyptwist: {error}\nTry: {_help(options)}")
+        _complain(options, error)
+
+
+def _complain(options: Options, error: Exception) -> NoReturn:
+    text = f"pyptwist: {error}\nTry: {_help(options)}"
+    if options.subCommand is None:
+        sys.exit(text)
+    # Some commands have other things to tell by 1.
+    status = getattr(options.subOptions, "usageStatus", None)
+    if status is None:
+        sys.exit(text)
+    print(text, file=sys.stderr)
+    sys.exit(status)
 
 
 def _help(options: Options) -> str:

@@ -25,11 +25,10 @@ from pyptwist.errors import PTError
 from pyptwist.interfaces import IClientTransport, IServerTransport
 from pyptwist.origins import Origin, Origins
 from pyptwist.registry import Methods
-from pyptwist.safelog import scrub
+from pyptwist.safelog import oneLine
 from pyptwist.stacks import Stack
 
 _ROLES = {"client": IClientTransport, "server": IServerTransport}
-_REASON = 300  # characters: a line that can be read
 _CACHE = "dropin.cache"
 
 
@@ -237,11 +236,6 @@ def _trouble(work: Callable[[], object]) -> str | None:
         raise
     except BaseException as error:  # A module may well call sys.exit().
         text = safe_str(error)
-        return _line(text if isinstance(error, PTError) else f"{type(error).__name__}: {text}")
+        reason = text if isinstance(error, PTError) else f"{type(error).__name__}: {text}"
+        return oneLine(reason).rstrip(": ")
     return None
-
-
-def _line(text: str) -> str:
-    # Neither may it steer a terminal, nor give away whom a method talks to.
-    shown = scrub(" ".join(text.split()))
-    return "".join(c if c.isprintable() else "?" for c in shown)[:_REASON].rstrip(": ")

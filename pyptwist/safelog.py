@@ -91,6 +91,17 @@ def scrub(text: str) -> str:
     return _NAME_PORT.sub(_withoutName, text)
 
 
+def oneLine(text: str, longest: int = 300) -> str:
+    """
+    :param text: from anywhere, such as an error of somebody else's code.
+    :param longest: characters to keep.
+    :returns: a line to print, which neither steers a terminal nor gives away whom
+        a method talks to.
+    """
+    shown = scrub(" ".join(text.split()))
+    return "".join(c if c.isprintable() else "?" for c in shown)[:longest]
+
+
 def levelNamed(name: str) -> LogLevel:
     """
     :param name: one of ``LEVELS``, in any case; ``warning`` will do as well.

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from typing import TextIO
 
 
 def aligned(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
@@ -25,12 +26,15 @@ def aligned(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
     )
 
 
-def show(text: str) -> None:
+def show(text: str, file: TextIO | None = None) -> None:
     """
-    Print to standard output, as much as somebody reads.
+    Print, as much as somebody reads.
+
+    :param file: standard output, unless told otherwise.
     """
+    out = sys.stdout if file is None else file
     try:
-        print(text, flush=True)
+        print(text, file=out, flush=True)
     except BrokenPipeError:
         # What was piped into has ended: Python would complain at its own end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())

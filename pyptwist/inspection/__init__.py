@@ -4,15 +4,15 @@
 
 from __future__ import annotations
 
-import getopt
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final
 
 from twisted.python import usage
 
 from pyptwist.arguments import Arguments
 from pyptwist.errors import ConfigurationError
+from pyptwist.intermixed import IntermixedOptions
 from pyptwist.ipc.quoting import isMethodName
 
 _MOST: Final = 100_000  # connections: as many numbers fit into memory
@@ -27,7 +27,7 @@ Examples:
 """
 
 
-class Options(usage.Options):
+class Options(IntermixedOptions):
     """
     ``pyptwist inspect``.
 
@@ -112,19 +112,6 @@ class Options(usage.Options):
         """
         stacks: Mapping[str, str] = {} if self.parent is None else self.parent["stacks"]
         return stacks
-
-    def parseOptions(self, options: Sequence[str] | None = None) -> None:
-        """
-        Options may stand behind the method, too.
-        """
-        words = list(options or ())
-        try:
-            found, rest = getopt.gnu_getopt(words, self.shortOpt, self.longOpt)
-        except getopt.GetoptError as error:
-            raise usage.UsageError(str(error)) from None
-        valued = {f"--{name}" for name in self.longOpt if name.endswith("=")}
-        said = [f"{key}={value}" if f"{key}=" in valued else key for key, value in found]
-        super().parseOptions([*said, "--", *rest])  # type: ignore[no-untyped-call]
 
     def parseArgs(self, *methods: str) -> None:
         if len(methods) != 1:

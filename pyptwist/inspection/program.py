@@ -17,7 +17,7 @@ from pyptwist.inspection.loopback import Stage
 from pyptwist.inspection.memory import record
 from pyptwist.inspection.plan import Plan
 from pyptwist.inspection.report import Subject, report
-from pyptwist.loopback.children import OWN
+from pyptwist.loopback.pair import OWN
 from pyptwist.registry import Methods
 from pyptwist.tables import show
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Sequence
 
 from twisted.python import usage
 
+from pyptwist.intermixed import IntermixedOptions
 
-class Options(usage.Options):
+
+class Options(IntermixedOptions):
     """
     ``pyptwist new``.
     """
@@ -27,13 +28,6 @@ class Options(usage.Options):
     optParameters = [
         ["directory", None, None, "The directory to make for it; by default NAME, here."],
     ]
-
-    def parseOptions(self, options: Sequence[str] | None = None) -> None:
-        words = list(options or ())
-        if words and not words[0].startswith("-"):
-            # Twisted's parser takes no option behind the name.
-            words.append(words.pop(0))
-        super().parseOptions(words)  # type: ignore[no-untyped-call]
 
     def parseArgs(self, *names: str) -> None:
         if len(names) != 1:

@@ -1,0 +1,201 @@
+"""
+Between a method and its network: who sees when names are resolved and connections
+made, and changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import (
+    IAddress,
+    IHostnameResolver,
+    IHostResolution,
+    IListeningPort,
+    IProtocol,
+    IProtocolFactory,
+    IReactorPluggableNameResolver,
+    IResolutionReceiver,
+    IStreamClientEndpoint,
+    IStreamServerEndpoint,
+)
+from twisted.internet.protocol import Factory
+from zope.interface import implementer
+
+from pyptwist.addresses import HostPort
+from pyptwist.checking.stages import Course, Stage
+from pyptwist.interfaces import INetwork
+
+_PORT = 1  # that any address may have
+
+
+@implementer(INetwork)
+class WatchedNetwork:
+    """
+    Another network, whose client connections are watched.
+    """
+
+    def __init__(
+        self,
+        network: Any,
+        dialling: Callable[[str], object],
+        connected: Callable[[], object],
+    ) -> None:
+        """
+        :param network: the ``INetwork`` that does the work.
+        :param dialling: called with the host when a connection is begun.
+        :param connected: called when one is made, before anything is sent on it.
+        """
+        self._network = network
+        self._dialling = dialling
+        self._connected = connected
+
+    def clientEndpoint(self, host: str, port: int) -> IStreamClientEndpoint:
+        below = self._network.clientEndpoint(host, port)
+        return _WatchedEndpoint(below, lambda: self._dialling(host), self._connected)
+
+    def serverEndpoint(self, host: str, port: int) -> IStreamServerEndpoint:
+        endpoint: IStreamServerEndpoint = self._network.serverEndpoint(host, port)
+        return endpoint
+
+    def bindDatagrams(self, protocol: Any, host: str, port: int) -> IListeningPort:
+        bound: IListeningPort = self._network.bindDatagrams(protocol, host, port)
+        return bound
+
+
+def watchDirect(network: Any, course: Course) -> INetwork:
+    """
+    :param network: made with ``WatchedReactor``.
+    :returns: the network of methods that need no proxy.
+    """
+
+    def dialling(host: str) -> None:
+        isName = HostPort(host, _PORT).ip is None
+        course.enter(Stage.RESOLVE if isName else Stage.TCP)
+
+    return WatchedNetwork(network, dialling, lambda: course.enter(Stage.HANDSHAKE))
+
+
+def watchProxy(network: Any, course: Course) -> INetwork:
+    """
+    :returns: the network that reaches the upstream proxy.
+    """
+    return WatchedNetwork(
+        network, lambda host: course.enter(Stage.PROXY), lambda: course.enter(Stage.TCP)
+    )
+
+
+def watchProxied(network: Any, course: Course) -> INetwork:
+    """
+    :returns: the network that goes through the proxy.
+    """
+    return WatchedNetwork(network, lambda host: None, lambda: course.enter(Stage.HANDSHAKE))
+
+
+@implementer(IStreamClientEndpoint)
+class _WatchedEndpoint:
+    def __init__(
+        self,
+        endpoint: IStreamClientEndpoint,
+        dialling: Callable[[], object],
+        connected: Callable[[], object],
+    ) -> None:
+        self._endpoint = endpoint
+        self._dialling = dialling
+        self._connected = connected
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
+        self._dialling()
+        factory = _WatchedFactory(protocolFactory, self._connected)
+        connecting: Deferred[IProtocol] = self._endpoint.connect(factory)
+        return connecting
+
+
+class _WatchedFactory(Factory):
+    """
+    Asked for a protocol at the moment when the connection is there.
+    """
+
+    noisy = False
+
+    def __init__(self, factory: IProtocolFactory, connected: Callable[[], object]) -> None:
+        self._factory = factory
+        self._connected = connected
+
+    def doStart(self) -> None:
+        self._factory.doStart()
+
+    def doStop(self) -> None:
+        self._factory.doStop()
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        self._connected()
+        return self._factory.buildProtocol(addr)  # type: ignore[arg-type]
+
+
+# --- Names ------------------------------------------------------------------
+
+
+@implementer(IReactorPluggableNameResolver)
+class WatchedReactor:
+    """
+    The reactor, for one check's connections: its resolver is watched.
+    """
+
+    def __init__(self, reactor: Any, course: Course) -> None:
+        self._reactor = reactor
+        self.nameResolver = _WatchedResolver(reactor.nameResolver, course)
+
+    def installNameResolver(self, resolver: IHostnameResolver) -> IHostnameResolver:
+        """
+        For all, as ever.
+        """
+        former: IHostnameResolver = self._reactor.installNameResolver(resolver)
+        return former
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reactor, name)
+
+
+@implementer(IHostnameResolver)
+class _WatchedResolver:
+    def __init__(self, resolver: IHostnameResolver, course: Course) -> None:
+        self._resolver = resolver
+        self._course = course
+
+    def resolveHostName(
+        self,
+        resolutionReceiver: IResolutionReceiver,
+        hostName: str,
+        portNumber: int = 0,
+        addressTypes: Sequence[type[IAddress]] | None = None,
+        transportSemantics: str = "TCP",
+    ) -> IHostResolution:
+        receiver = _WatchedReceiver(resolutionReceiver, self._course)
+        resolution: IHostResolution = self._resolver.resolveHostName(
+            receiver, hostName, portNumber, addressTypes, transportSemantics
+        )
+        return resolution
+
+
+@implementer(IResolutionReceiver)
+class _WatchedReceiver:
+    def __init__(self, receiver: IResolutionReceiver, course: Course) -> None:
+        self._receiver = receiver
+        self._course = course
+        self._count = 0
+
+    def resolutionBegan(self, resolutionInProgress: IHostResolution) -> None:
+        self._receiver.resolutionBegan(resolutionInProgress)
+
+    def addressResolved(self, address: IAddress) -> None:
+        self._count += 1
+        self._receiver.addressResolved(address)
+
+    def resolutionComplete(self) -> None:
+        if self._count:
+            note = f"{self._count} address{'es' if self._count > 1 else ''}"
+            self._course.enter(Stage.TCP, note)
+        self._receiver.resolutionComplete()
