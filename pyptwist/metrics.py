@@ -87,6 +87,10 @@ class LayerMetrics(Metrics):
             "connectionsOpen": top,
             "bytesReceived": top,
             "bytesSent": top,
+            "flowsOpen": top,
+            "datagramsReceived": top,
+            "datagramsSent": top,
+            "datagramsDropped": top,
         }
 
     handshakesBegun: int = _held("handshakesBegun")
@@ -95,3 +99,7 @@ class LayerMetrics(Metrics):
     connectionsOpen: int = _held("connectionsOpen")
     bytesReceived: int = _held("bytesReceived")
     bytesSent: int = _held("bytesSent")
+    flowsOpen: int = _held("flowsOpen")
+    datagramsReceived: int = _held("datagramsReceived")
+    datagramsSent: int = _held("datagramsSent")
+    datagramsDropped: Counter[Drop] = _held("datagramsDropped")

@@ -7,7 +7,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from pyptwist.errors import Cause
-from pyptwist.metrics import LayerMetrics, Metrics
+from pyptwist.metrics import Drop, LayerMetrics, Metrics
 
 
 class LayerMetricsTests(SynchronousTestCase):
@@ -18,6 +18,10 @@ class LayerMetricsTests(SynchronousTestCase):
         metrics.connectionsOpen += 1
         metrics.bytesReceived += 10
         metrics.bytesSent += 20
+        metrics.flowsOpen += 1
+        metrics.datagramsReceived += 2
+        metrics.datagramsSent += 3
+        metrics.datagramsDropped[Drop.SLOW] += 4
 
     def test_layers(self) -> None:
         """
@@ -37,6 +41,10 @@ class LayerMetricsTests(SynchronousTestCase):
                 connectionsOpen=1,
                 bytesReceived=10,
                 bytesSent=20,
+                flowsOpen=1,
+                datagramsReceived=2,
+                datagramsSent=3,
+                datagramsDropped={Drop.SLOW: 4},  # type: ignore[arg-type]
             ),
         )
         self.assertEqual(layers[1].handshakesBegun, 1)

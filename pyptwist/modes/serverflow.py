@@ -74,6 +74,8 @@ class ServerFlow(Protocol):
         )
 
     def dataReceived(self, data: bytes) -> None:
+        if self not in self._parts.flows:
+            return  # it is being closed
         datagrams = self._decoder.receive(data)
         if datagrams:
             self._parts.recency.touch(self)

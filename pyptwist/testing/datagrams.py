@@ -17,12 +17,10 @@ from twisted.internet.interfaces import IListeningPort
 from zope.interface import implementer
 
 from pyptwist.testing.memory import MemoryNetwork
+from pyptwist.testing.streams import Address
 
 _LONGEST = 65507  # UDP over IPv4
 _HERE = "127.0.0.1"
-
-#: A host and a port.
-Address = tuple[str, int]
 
 
 class MemoryDatagramNetwork(MemoryNetwork):

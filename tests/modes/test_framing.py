@@ -4,7 +4,7 @@ Tests for ``pyptwist.modes.framing``.
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -79,6 +79,7 @@ class LengthTests(SynchronousTestCase):
         self.assertEqual(decode(LENGTH, [LENGTH.encode(datagram)]), ([datagram], None))
         self.assertRaises(Unframeable, LENGTH.encode, datagram + b"x")
 
+    @settings(deadline=None)
     @given(st.lists(st.binary(max_size=600), max_size=8), cuts)
     def test_anySplit(self, datagrams: list[bytes], places: list[int]) -> None:
         """
@@ -94,6 +95,7 @@ class StunTests(SynchronousTestCase):
     The STUN mode's framing.
     """
 
+    @settings(deadline=None)
     @given(st.lists(stunMessages | channelMessages, max_size=8), cuts)
     def test_anySplit(self, datagrams: list[bytes], places: list[int]) -> None:
         """
@@ -103,6 +105,7 @@ class StunTests(SynchronousTestCase):
         self.assertEqual(decode(STUN, split(stream, places)), (datagrams, None))
         self.assertEqual(decode(STUN, [bytes([b]) for b in stream]), (datagrams, None))
 
+    @settings(deadline=None)
     @given(st.lists(stunMessages | channelMessages, max_size=3), st.binary(max_size=60), cuts)
     def test_garbage(self, datagrams: list[bytes], garbage: bytes, places: list[int]) -> None:
         """

@@ -274,6 +274,13 @@ class ServerFlowTests(ServerFlowCase):
         connection: Any = bad.transport
         self.assertTrue(connection.closed)
         self.assertEqual(self.factory.connections, {good})
+        # Whatever is still on its way is for nobody.
+        bad.dataReceived(binding)
+        self.lose(bad)
+        self.network.pump()
+        self.assertEqual(target.received, [binding])
+        self.assertEqual(self.context.metrics.flowsOpen, 1)
+        self.assertEqual(self.drops, {})
 
     def test_targetIsNotStun(self) -> None:
         """

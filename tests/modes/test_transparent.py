@@ -29,6 +29,8 @@ class TransparentCase(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.network = MemoryNetwork()
+        # So that applications speak before they can be heard.
+        self.network.latency = 1.0
         self.context = memoryContext(self.mktemp(), "transparent", self.network)
 
     def listen(self, method: Any) -> TransparentFactory:
@@ -45,7 +47,7 @@ class TransparentCase(SynchronousTestCase):
         :returns: somebody connected to it.
         """
         connecting = self.network.clientEndpoint(LOCAL.host, LOCAL.port).connect(Applications())
-        self.network.clock.advance(0)
+        self.network.pump(1)
         return self.successResultOf(connecting)
 
 
@@ -67,11 +69,11 @@ class RelayedTests(TransparentCase):
         """
         application = self.application()
         application.transport.write(b"early")
-        self.network.pump()
+        self.network.pump(10)
         server: Any = self.servers.built[0]
         server.transport.write(b"welcome")
         application.transport.write(b" and late")
-        self.network.pump()
+        self.network.pump(10)
         self.assertEqual(bytes(server.received), b"early and late")
         self.assertEqual(bytes(application.received), b"welcome")
 
@@ -82,7 +84,7 @@ class RelayedTests(TransparentCase):
         application = self.application()
         application.transport.write(b"one line for the log")
         application.transport.loseConnection()
-        self.network.pump()
+        self.network.pump(10)
         server: Any = self.servers.built[0]
         self.assertEqual(bytes(server.received), b"one line for the log")
         self.assertEqual(len(server.lost), 1)
@@ -93,11 +95,11 @@ class RelayedTests(TransparentCase):
         Either end closes the other.
         """
         applications = [self.application() for _ in range(2)]
-        self.network.pump()
+        self.network.pump(10)
         servers: list[Any] = self.servers.built
         applications[0].transport.loseConnection()
         servers[1].transport.loseConnection()
-        self.network.pump()
+        self.network.pump(10)
         ends = [*applications, *servers]
         self.assertEqual([len(end.lost) for end in ends], [1] * 4)
         self.assertEqual(self.factory.connections, set())
@@ -108,9 +110,9 @@ class RelayedTests(TransparentCase):
         The program's end closes every connection.
         """
         applications = [self.application() for _ in range(2)]
-        self.network.pump()
+        self.network.pump(10)
         self.factory.closeAll()
-        self.network.pump()
+        self.network.pump(10)
         self.assertEqual([len(application.lost) for application in applications], [1, 1])
         self.assertEqual(self.factory.connections, set())
 
@@ -148,7 +150,7 @@ class DiallingTests(TransparentCase):
             self.listen(method)
             application = self.application()
             method.attempts[0].fail(error)
-            self.network.pump()
+            self.network.pump(10)
             self.assertEqual(len(application.lost), 1)
             self.assertEqual(self.factory.connections, set())
         self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
@@ -160,7 +162,7 @@ class DiallingTests(TransparentCase):
         method = ScriptedMethod()
         self.listen(method)
         self.application().transport.abortConnection()
-        self.network.pump()
+        self.network.pump(10)
         self.assertEqual(method.attempts[0].cancelled, 1)
         self.assertEqual(self.factory.connections, set())
 
@@ -176,5 +178,5 @@ class DiallingTests(TransparentCase):
         self.patch(method, "connect", connect)
         self.listen(method)
         application = self.application()
-        self.network.pump()
+        self.network.pump(10)
         self.assertEqual(len(application.lost), 1)

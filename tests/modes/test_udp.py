@@ -7,6 +7,7 @@ from __future__ import annotations
 import gc
 import tracemalloc
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given, settings
@@ -17,9 +18,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from pyptwist import limits
 from pyptwist.addresses import HostPort
 from pyptwist.arguments import Arguments
-from pyptwist.errors import ConfigurationError
+from pyptwist.errors import ConfigurationError, DatagramsForbidden
 from pyptwist.modes.framing import LENGTH, STUN, Framing
 from pyptwist.modes.udp import ClientFlows
+from pyptwist.network import FixedNetwork
 from pyptwist.testing import memoryContext
 from pyptwist.testing.datagrams import MemoryDatagramNetwork
 from tests.modes.datagrams import HERE, Attempt, Peer, ScriptedConnection, ScriptedMethod, counted
@@ -532,6 +534,19 @@ class FlowTests(FlowsCase):
         """
         self.method = ScriptedMethod(ConfigurationError("key is missing"))
         self.assertRaises(ConfigurationError, self.listen)
+
+    def test_upstreamProxy(self) -> None:
+        """
+        Where the methods' network leads through an upstream proxy, which forbids
+        datagrams, the local port is opened all the same.
+        """
+        forbidding = FixedNetwork()
+        self.assertRaises(DatagramsForbidden, forbidding.bindDatagrams, Peer(), HERE, 0)
+        self.context = replace(self.context, network=forbidding)
+        self.listen()
+        self.say(self.application(), b"hello")
+        self.attempt.succeed()
+        self.assertEqual(self.attempt.connection.written, [LENGTH.encode(b"hello")])
 
     def test_portInUse(self) -> None:
         """
