@@ -22,11 +22,13 @@ from twisted.internet.protocol import Factory
 from zope.interface import implementer
 
 from pyptwist import limits
+from pyptwist.activation import placed
 from pyptwist.addresses import HostPort
 from pyptwist.arguments import Arguments
 from pyptwist.errors import ConfigurationError
 from pyptwist.guard import Guard, Watched
 from pyptwist.interfaces import Context, INetwork, IServerTransportEndpoint
+from pyptwist.proxyprotocol import accepting
 
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
@@ -39,16 +41,20 @@ def serverEndpoint(
     method: Any, context: Context, bind: HostPort, arguments: Arguments, local: Any
 ) -> IServerTransportEndpoint:
     """
-    Where and how to listen, with a decoy if the operator wants one.
+    Where and how to listen, with a decoy if the operator wants one, and behind a
+    load balancer if there is one: its header comes before all that the decoy sees.
 
     :param method: the ``IServerTransport``.
-    :param arguments: the operator's options: the method's own, and ``decoy`` and
-        ``decoy-after``.
+    :param arguments: the operator's options: the method's own, ``decoy`` and
+        ``decoy-after``, and those of ``pyptwist.proxyprotocol`` and
+        ``pyptwist.activation``.
     :param local: the ``INetwork`` that reaches the decoy.
     :raises ConfigurationError: if the options are wrong, or the method can have
         no decoy.
     """
     endpoint: IServerTransportEndpoint
+    bind, arguments = placed(bind, arguments)
+    context, arguments = accepting(context, arguments, method.name)
     if _DECOY in arguments:
         context = _guarded(method, context, bind, arguments, local)
     elif _AFTER in arguments:

@@ -24,6 +24,16 @@ BACKLOG_RESUME: Final = 16 * 1024
 #: own.  It also is obfs4's burst, whose padding would not show otherwise.
 TCP_READ: Final = 32 * 1024
 
+# --- Stacks -----------------------------------------------------------------
+
+#: Layers of one stack.  Each adds a handful of frames to Python's stack for every
+#: piece of data, and a handshake to every connection; two or three have a use.
+STACK_LAYERS: Final = 8
+
+#: Bytes of payload in one burst of an obfs method at the most: what obfs4proxy
+#: reads at once.
+BURST: Final = 32 * 1024
+
 # --- Handshakes -------------------------------------------------------------
 
 #: Bytes of one read of a TCP connection before Ready.  Whoever sends a client
@@ -66,13 +76,54 @@ UPSTREAM_PROXY: Final = 60.0
 #: Seconds for the ext-ORPort's handshake.  It is on this machine.
 EXTENDED_ORPORT: Final = 15.0
 
+#: Seconds for one of several destinations to answer, the ext-ORPort's handshake
+#: included, before the next one is tried.  They are on this machine or close to it,
+#: and a client of tor's waits a minute at least.
+DESTINATION: Final = 10.0
+
+#: Destinations that one client is offered to, before it is let go.
+DESTINATION_TRIES: Final = 4
+
+#: Seconds for which a destination that failed gets a client only if all others
+#: fail, too: less than a tor takes to start, so that it is found soon.
+DESTINATION_SHUNNED: Final = 10.0
+
 #: Seconds that a server which must not be recognised waits for a handshake, and
-#: the least for which it keeps a connection that failed: obfs4proxy's.
+#: the least for which it keeps a connection that failed: obfs4proxy's, from which
+#: another value would tell us apart.
 SILENT_HANDSHAKE: Final = 30.0
 
-#: Whole seconds by which the end of a failed connection is put off further at
-#: the most.  A server draws one time for all of its connections.
+#: Seconds by which the end of a failed connection is put off further at the most:
+#: obfs4proxy's.  A server draws one time for all of its connections.
 SILENT_SPREAD: Final = 60
+
+#: Seconds for which a peer may be a stranger before a decoy gets it.  A client
+#: sends its handshake at once, in one flight: if part of it is lost, the kernel
+#: sends that again after one second and after three.  And it is less than the
+#: five that scanners such as nmap wait for an answer.
+DECOY_AFTER: Final = 4
+
+#: The most seconds that an operator may choose: the codec has given up by then.
+DECOY_AFTER_MAXIMUM: Final = 30
+
+#: Bytes that a peer may say before it is let in or handed over: more than any
+#: handshake has, in any encoding.
+DECOY_RECORD: Final = 64 * 1024
+
+#: Seconds to reach the decoy.  It is on this machine, or close to it.
+DECOY_CONNECT: Final = 3.0
+
+#: Connections that a decoy may have of one listener at a time, each of which
+#: costs two descriptors.  Small servers have as many for all (nginx: 512).
+DECOYED: Final = 512
+
+#: Seconds for a load balancer's PROXY header, which it sends before anything else:
+#: its specification wants three at least, so that a lost segment can be sent again.
+PROXY_PATIENCE: Final = 5.0
+
+#: Bytes of a PROXY header.  Addresses take 232 with all that comes before them;
+#: what balancers add of TLS connections is some hundred more.
+PROXY_HEADER: Final = 4 * 1024
 
 #: Connections that the kernel may hold before we accept them; bridges see bursts
 #: when tor restarts.  Above what any system allows, which cuts it to that: as Go
@@ -93,6 +144,10 @@ HTTP_CONNECT_HEAD: Final = 16 * 1024
 #: obfs4proxy gives the whole exchange 5.
 SOCKS_NEGOTIATION: Final = 10.0
 
+#: Bytes of JSON parameters that an application may send.  The specs let everybody
+#: choose; the largest known, an Optimizer's with several methods, are some KiB.
+SOCKS_PARAMETERS: Final = 64 * 1024
+
 #: Bytes that an application may send behind its SOCKS request, before the answer:
 #: one read of Twisted's TCP transport, after which we stop reading.
 SOCKS_EARLY: Final = 64 * 1024
@@ -105,11 +160,70 @@ EXTENDED_ORPORT_BODY: Final = 1024
 #: headers included: room for two of the longest.
 EXTENDED_ORPORT_UNKNOWN: Final = 128 * 1024 + 8
 
+# --- Datagrams --------------------------------------------------------------
+
+#: Bytes of the longest datagram: 65527 over IPv6, whatever else a length says.
+DATAGRAM: Final = 65535
+
+#: Bytes that we ask the kernel to hold of what arrives at one UDP socket, and of
+#: what leaves it, while we are busy: half a second of 2000 datagrams of 1200 bytes
+#: a second, if the kernel grants it (``net.core.rmem_max``; Debian's is a fifth).
+DATAGRAM_BUFFER: Final = 1024 * 1024
+
+#: Datagrams read from one UDP socket in one turn of the reactor, so that nobody
+#: who floods one socket holds up the others.
+DATAGRAMS_READ: Final = 256
+
+#: Bytes that one datagram counts for beside its own while it waits: about what
+#: Python needs for it.
+DATAGRAM_OVERHEAD: Final = 64
+
+#: Bytes that one flow may hold while its connection is being made: an
+#: application's first flight and its repetitions, not a stream.
+FLOW_QUEUE: Final = 64 * 1024
+
+#: Bytes that one flow may hold while its connection is slow: what a link of
+#: 10 Mbit/s carries in 200 ms.  More would make packets late that are
+#: worth nothing late, and hide a slow link from the application, which only loss
+#: tells to slow down.
+FLOW_BACKLOG: Final = 256 * 1024
+
+#: Bytes that all flows of one listener may hold together.
+FLOWS_BACKLOG: Final = 64 * 1024 * 1024
+
+#: Flows of one listener at a time.  Each has a connection, hence a descriptor:
+#: the process's own limit is usually lower.
+FLOWS: Final = 16384
+
+#: Seconds for which a flow must have been silent, before it has to go for a new
+#: one when there are too many: who speaks each minute (an OpenVPN with its usual
+#: keepalive speaks each ten seconds) is not cut off by a burst of new ones.
+FLOW_SPARED: Final = 60.0
+
+#: Seconds without a datagram in either direction after which a client ends a
+#: flow.  RFC 4787 wants two minutes at least of a NAT, and advises five.
+FLOW_IDLE: Final = 300.0
+
+#: The same for a server: longer, so that it is the client who ends flows, and
+#: clients that vanished leave nothing behind for long.
+SERVER_FLOW_IDLE: Final = 600.0
+
+#: Seconds in which no new flow is begun after one could not be: applications that
+#: send datagrams all the time would dial as often.
+FLOW_REDIAL: Final = 1.0
+
 # --- IPC --------------------------------------------------------------------
 
 #: Bytes of a message within a line to the parent, quotes included.  tor cuts log
 #: lines at about 10 kB; an operator reads far less.
 IPC_MESSAGE: Final = 2048
+
+#: Characters of options for methods, on the command line or in a file: twice what
+#: Linux allows one argument to have.
+OPTIONS: Final = 256 * 1024
+
+#: Bytes of a configuration file: a thousand sections of a thousand bytes.
+CONFIGURATION_FILE: Final = 1024 * 1024
 
 #: Seconds between looks at who our parent is, where the kernel does not tell.
 PARENT_POLL: Final = 1.0
@@ -129,8 +243,62 @@ LISTEN: Final = 10.0
 #: start-up, and more.
 CHILD_START: Final = 20.0
 
-#: Seconds for a child to end when it is told to, before it is killed.
+#: Seconds for a child to end when it is told to, before it is told in a rougher
+#: way: its input closed, SIGTERM, SIGKILL.
 CHILD_END: Final = 5.0
+
+#: Seconds for what a child that has ended still has in its pipes: a grandchild may
+#: hold them open for ever.
+CHILD_LINGER: Final = 1.0
+
+#: Seconds that standard error may lag behind standard output: a method's error and
+#: the end of the methods come in two pipes.
+CHILD_STRAGGLER: Final = 0.2
+
+#: Bytes of one line of a child.  The longest that means something is an SMETHOD
+#: line with a certificate or two, of some hundred.
+CHILD_LINE: Final = 16 * 1024
+
+#: Lines of standard error that are kept, for the error when a child ends.
+CHILD_LAST_WORDS: Final = 5
+
+#: Lines of standard error that go to the log in one burst, and seconds after which
+#: one more may: a child that is in trouble says the same for each connection.
+CHILD_ERRORS_BURST: Final = 100
+CHILD_ERRORS_INTERVAL: Final = 1.0
+
+#: Seconds before a child that ended is started again: tor's one second first, then
+#: twice as long each time, up to half a minute.
+CHILD_RESTART: Final = 1.0
+CHILD_RESTART_MAXIMUM: Final = 30.0
+
+#: Seconds of life after which a child's next end counts as its first.
+CHILD_STEADY: Final = 60.0
+
+#: Seconds for a child's client to answer a SOCKS request: it dials, with an upstream
+#: proxy perhaps, and has its method's handshake in that time.
+CHILD_SOCKS: Final = 180.0
+
+#: Seconds for one connection that is inspected, handshake and conversation: the
+#: slowest of methods takes a few.
+INSPECTED_CONNECTION: Final = 120.0
+
+#: Seconds without progress after which a check of a bridge gives up, unless told
+#: otherwise: somebody is waiting, and a bridge that takes longer is of little use.
+CHECK: Final = 30.0
+
+#: Bridges that are checked at a time at the most.
+CHECK_JOBS: Final = 32
+
+#: KiB of traffic in one check at the most: 16 MiB tell how fast a bridge is, and
+#: each check holds as many.
+CHECK_TRAFFIC: Final = 16 * 1024
+
+#: Bytes of a request that a check sends, and of a list of bridge lines.
+CHECK_FILE: Final = 1024 * 1024
+
+#: Seconds that a check gives its connection to end in order.
+CHECK_CLOSE: Final = 2.0
 
 #: Log messages that may go to the parent in one burst, and seconds after which
 #: one more may: tor writes each to a log that an operator reads.
@@ -160,16 +328,44 @@ REPLAY_LIFETIME: Final = 3 * 3600.0
 #: many.  A busy bridge sees a tenth of them in three hours.
 REPLAY_CAPACITY: Final = 100 * 1024
 
-# --- obfs4 ------------------------------------------------------------------
+# --- The obfs family --------------------------------------------------------
 
-#: Seconds an obfs4 server waits for a complete handshake, and the least for
-#: which it keeps a connection that failed.  To be other than obfs4proxy's would
-#: tell the two apart.
-OBFS4_SERVER_HANDSHAKE: Final = 30.0
+#: Seconds that a client of obfs2 or obfs3 gives the handshake: obfs4proxy's.
+OBFS_CLIENT_HANDSHAKE: Final = 30.0
 
-#: Seconds by which the end of a failed connection is put off further: less than
-#: this, and the same each time for one server.  obfs4proxy's.
-OBFS4_CLOSE_DELAY: Final = 60
+#: Applications of SHA-256 in one turn of the reactor, of the 100000 that a key of
+#: obfs2 takes with a shared secret: half a millisecond of a machine of 2020.
+OBFS2_ROUNDS: Final = 2000
 
-#: Bytes of payload in one burst at the most: what obfs4proxy reads at once.
-OBFS4_BURST: Final = 32 * 1024
+#: The same while more than a handshake waits for the key: each read is paid for
+#: with more work, so that fewer come before the key.  A turn may end one key and
+#: begin the next, so this is half of what one turn may have.
+OBFS2_HURRIED_ROUNDS: Final = 4000
+
+#: Bytes that may wait for the keys of obfs2, where 25 reads of 32 KiB, at the worst,
+#: come before each of four.  A stranger gets two of them made.
+OBFS2_BUFFER: Final = 4 * 1024 * 1024
+
+# --- scramblesuit -----------------------------------------------------------
+
+#: Seconds for which a session ticket is good, after it was issued: the
+#: reference's.
+TICKET_LIFETIME: Final = 7 * 24 * 3600
+
+#: Seconds for which a server makes tickets with one pair of keys: as long, so that
+#: no ticket outlives the pair before the present one.
+TICKET_KEY_LIFETIME: Final = TICKET_LIFETIME
+
+#: Servers of which a client keeps a ticket.  More than anybody has bridges; the
+#: file, which each connection writes, has some 300 bytes for each.
+STORED_TICKETS: Final = 128
+
+#: Bytes of the file in which a server keeps its handshakes of the last hours, twelve
+#: for each: two thousand, which take a quarter of a millisecond to look through.
+HANDSHAKE_JOURNAL: Final = 24 * 1024
+
+# --- Packages of others -----------------------------------------------------
+
+#: Characters of the name of a package that ``pyptwist new`` writes: with more,
+#: lines of its code would be longer than its linter likes.
+SCAFFOLD_NAME: Final = 32

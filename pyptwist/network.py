@@ -24,6 +24,8 @@ from twisted.internet.interfaces import IStreamClientEndpoint, IStreamServerEndp
 from zope.interface import implementer
 
 from pyptwist import limits
+from pyptwist.activation import ActivatedServerEndpoint, socketName
+from pyptwist.datagramport import DatagramPort
 from pyptwist.endings import closePlainly
 from pyptwist.endpoints import wrapClient
 from pyptwist.errors import (
@@ -83,6 +85,8 @@ class DirectNetwork:
         )
 
     def serverEndpoint(self, host: str, port: int) -> IStreamServerEndpoint:
+        if (name := socketName(host)) is not None:
+            return _TunedServerEndpoint(ActivatedServerEndpoint(self._reactor, name, port))
         version = _ipVersion(host)
         if version is None:
             raise ConfigurationError("the address to listen on must be an IP address")
@@ -92,7 +96,8 @@ class DirectNetwork:
         )
 
     def bindDatagrams(self, protocol: Any, host: str, port: int) -> IListeningPort:
-        bound: IListeningPort = self._reactor.listenUDP(port, protocol, interface=host)
+        bound: IListeningPort = DatagramPort(self._reactor, protocol, host, port)
+        bound.startListening()
         return bound
 
 

@@ -87,7 +87,8 @@ class ServerParser:
 
     Keys of its own: ``interface`` (the local IP address; all of IPv4 unless
     told otherwise), ``state`` (the directory that keeps the server's keys), and
-    those of ``pyptwist.decoy``.  All others are the transport's options.
+    those of ``pyptwist.decoy``, which every server has.  All others are the
+    transport's options.
     """
 
     prefix = "pt"

@@ -83,19 +83,9 @@ class Resolver:
         raise AssertionError("it is done at once")
 
 
-class MemoryUDPReactor(MemoryReactorClock):
-    """
-    ...with UDP.
-    """
-
-    def listenUDP(self, port: int, protocol: DatagramProtocol, interface: str = "") -> object:
-        self.udp = (port, protocol, interface)
-        return "the port"
-
-
 class NetworkCase(SynchronousTestCase):
     def setUp(self) -> None:
-        self.reactor = MemoryUDPReactor()
+        self.reactor = MemoryReactorClock()
         self.resolver = Resolver()
         self.reactor.installNameResolver(self.resolver)
         self.failures: list[Failure] = []
@@ -220,10 +210,15 @@ class DirectTests(NetworkCase):
         self.assertEqual(self.resolver.asked, [])
 
     def test_datagrams(self) -> None:
+        """
+        UDP goes where it is told, and the reactor reads it.
+        """
         protocol = DatagramProtocol()
-        port: object = DirectNetwork(self.reactor).bindDatagrams(protocol, "192.0.2.1", 53)
-        self.assertEqual(port, "the port")
-        self.assertEqual(self.reactor.udp, (53, protocol, "192.0.2.1"))
+        port: Any = DirectNetwork(self.reactor).bindDatagrams(protocol, "127.0.0.1", 0)
+        self.addCleanup(port.connectionLost)
+        self.assertIs(protocol.transport, port)
+        self.assertEqual(port.getHost().host, "127.0.0.1")
+        self.assertEqual(self.reactor.getReaders(), [port])
 
     def test_goneAtOnce(self) -> None:
         """

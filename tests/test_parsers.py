@@ -40,6 +40,7 @@ from pyptwist.interfaces import (
 from pyptwist.metrics import Metrics
 from pyptwist.network import DirectNetwork, ProxiedNetwork
 from pyptwist.parsers import ClientParser, ServerParser
+from pyptwist.proxyprotocol import AnnouncedNetwork
 from tests.memory import Hello
 from tests.plugins import installPlugins
 
@@ -429,6 +430,19 @@ class ServerTests(ParserCase):
         self.assertTrue(IRefusals.providedBy(context.refusals))
         for keys in ("decoy=example.org", "decoy-after=9"):
             self.assertIn("decoy", self.refused(f"pt:noting:443:{keys}", serverFromString))
+
+    def test_surroundings(self) -> None:
+        """
+        Nor are a load balancer and systemd.
+        """
+        keys = "proxy-protocol=1:proxy-protocol-from=10.0.0.0/8:systemd-socket=web"
+        context, bind, arguments = self.server(f"pt:noting:443:{keys}:iat-mode=1")
+        self.assertEqual(arguments, Arguments({"iat-mode": "1"}))
+        self.assertEqual(bind, HostPort("systemd=web", 443))
+        self.assertIsInstance(context.network, AnnouncedNetwork)
+        for keys in ("proxy-protocol=v2", "proxy-protocol-from=10.0.0.0/8", "systemd-socket=a b"):
+            reason = self.refused(f"pt:noting:443:{keys}", serverFromString)
+            self.assertIn(keys.partition("=")[0], reason)
 
     def test_clientArguments(self) -> None:
         """

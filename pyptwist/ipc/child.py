@@ -18,14 +18,13 @@ from typing import Any, NoReturn
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
-from twisted.internet.task import deferLater
 from twisted.logger import Logger, LogLevel
 
 from pyptwist import __version__, limits
 from pyptwist.errors import ConfigurationError, PTError
 from pyptwist.ipc import lines
 from pyptwist.ipc.configuration import Configuration
-from pyptwist.ipc.launch import Launched, Side
+from pyptwist.ipc.launch import Launched, Side, closeAll
 from pyptwist.ipc.lifeline import Lifeline
 from pyptwist.ipc.reporter import Reporter
 from pyptwist.registry import UnknownMethod
@@ -170,18 +169,7 @@ class Child(Service):
 
     async def _close(self) -> None:
         launched, self._launched = self._launched, []
-        for method in launched:
-            try:
-                await maybeDeferred(method.port.stopListening)
-            except Exception:
-                self._log.failure("{name}: the port could not be closed", name=method.name)
-        for method in launched:
-            method.factory.closeAll()
-        deadline = self._reactor.seconds() + limits.SHUTDOWN
-        while self._reactor.seconds() < deadline and any(
-            method.factory.connections for method in launched
-        ):
-            await deferLater(self._reactor, limits.SHUTDOWN / 50)
+        await closeAll(self._reactor, launched)
 
 
 def _tooSlow(result: object, seconds: float) -> NoReturn:

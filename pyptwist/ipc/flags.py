@@ -94,8 +94,8 @@ GROUPS: tuple[Group, ...] = (
             Flag(
                 "target",
                 "HOST:PORT",
-                "Servers: where to forward to; or several. Clients in another mode than socks5: the "
-                "server, unless the option serverAddress says it.",
+                "Servers: where to forward to; or several. Clients in another mode than socks5: "
+                "the server, unless the option serverAddress says it.",
             ),
             Flag("targethost", "HOST", "The host alone."),
             Flag("targetport", "PORT", "The port alone."),
@@ -115,6 +115,8 @@ GROUPS: tuple[Group, ...] = (
             Flag("logLevel", "LEVEL", "What to log: ERROR, WARN, INFO or DEBUG."),
             Flag("enableLogging", None, "Log to dispatcher.log in the state directory."),
             Flag("showVersion", None, "The same as --version."),
+            Flag("generateConfig", None, "See pyptwist generate-config."),
+            Flag("serverIP", "HOST:PORT", "Goes with -generateConfig."),
         ),
     ),
 )
@@ -122,10 +124,10 @@ GROUPS: tuple[Group, ...] = (
 FLAGS: Mapping[str, Flag] = {flag.name: flag for group in GROUPS for flag in group.flags}
 
 #: Options of our own that take a value.
-OWN_VALUED: tuple[str, ...] = ("log-file", "log-level", "stack")
+OWN_VALUED: tuple[str, ...] = ("config", "log-file", "log-level", "stack")
 
 #: Flags that go with any use of the program.
-_NEUTRAL = frozenset({"logLevel", "enableLogging", "showVersion"})
+_NEUTRAL = frozenset({"logLevel", "enableLogging", "showVersion", "generateConfig", "serverIP"})
 
 _TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 _FALSE = frozenset({"0", "f", "F", "false", "FALSE", "False"})

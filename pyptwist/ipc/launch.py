@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from twisted.internet.defer import maybeDeferred
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from pyptwist import bridgefile, decoy
+from pyptwist import bridgefile, decoy, limits
 from pyptwist.addresses import HostPort
 from pyptwist.arguments import Arguments
 from pyptwist.errors import ConfigurationError
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from pyptwist.modes.balancing import Pool
     from pyptwist.modes.forward import Backend
     from pyptwist.relay import RelayingFactory
+
+_log = Logger()
 
 
 @dataclass(frozen=True)
@@ -241,8 +245,7 @@ class ServerSide:
             )
             for one in wanted.extendedORPorts
         ] or [
-            orPortBackend(self._local, one)
-            for one in (self._destination(), *wanted.otherTargets)
+            orPortBackend(self._local, one) for one in (self._destination(), *wanted.otherTargets)
         ]
         if self._pool is None:
             self._pool = Pool(context.reactor, len(backends))
@@ -253,6 +256,23 @@ class ServerSide:
         if destination is None:
             raise ConfigurationError("there is neither an ORPort nor an extended ORPort")
         return destination
+
+
+async def closeAll(reactor: Any, launched: Sequence[Launched]) -> None:
+    """
+    Stop listening and close every connection; returns when all are closed, or
+    ``limits.SHUTDOWN`` is over.
+    """
+    for method in launched:
+        try:
+            await maybeDeferred(method.port.stopListening)
+        except Exception:
+            _log.failure("{name}: the port could not be closed", name=method.name)
+    for method in launched:
+        method.factory.closeAll()
+    deadline = reactor.seconds() + limits.SHUTDOWN
+    while reactor.seconds() < deadline and any(method.factory.connections for method in launched):
+        await deferLater(reactor, limits.SHUTDOWN / 50)
 
 
 def framingOf(mode: Mode) -> Any:

@@ -74,6 +74,26 @@ class ExtendedORPort:
             "TOR_PT_AUTH_COOKIE_FILE": str(self._file),
         }
 
+    @property
+    def address(self) -> str:
+        """
+        Where it listens, as flags have it.
+        """
+        return self.environment["TOR_PT_EXTENDED_SERVER_PORT"]
+
+    @property
+    def cookieFile(self) -> str:
+        """
+        The path of its secret.
+        """
+        return str(self._file)
+
+    async def stop(self) -> None:
+        """
+        Be a tor that was killed: nobody listens, and every connection is dropped.
+        """
+        await self._destination.stop()
+
     async def accept(self, patience: float = Stream.patience) -> Client:
         """
         The next client that was let in, waiting for it if need be.

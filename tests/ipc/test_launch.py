@@ -19,7 +19,7 @@ from pyptwist.addresses import HostPort
 from pyptwist.arguments import Arguments
 from pyptwist.errors import ConfigurationError
 from pyptwist.interfaces import Context, IClientTransport, IServerTransport
-from pyptwist.ipc.configuration import Configuration, Mode, Role
+from pyptwist.ipc.configuration import Configuration, ExtendedORPort, Mode, Role
 from pyptwist.ipc.dialects import PT3, PT21
 from pyptwist.ipc.launch import ClientSide, ServerSide, outside
 from pyptwist.network import DirectNetwork, ProxiedNetwork
@@ -366,6 +366,16 @@ class ServerSideTests(SideCase):
         """
         side = self.side(orPort=HostPort("127.0.0.1", 1), target=_OR_PORT)
         self.assertEqual(self._greet(side), b" to tor")
+
+    def test_several(self) -> None:
+        """
+        One that is not there is passed over.
+        """
+        missing = HostPort("127.0.0.1", 1)
+        for first, second in ((missing, _OR_PORT), (_OR_PORT, missing)):
+            side = self.side(target=first, otherTargets=(second,))
+            self.assertEqual(self._greet(side), b" to tor")
+            self.setUp()
 
     def test_noPort(self) -> None:
         """

@@ -13,7 +13,14 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pyptwist.addresses import HostPort
 from pyptwist.arguments import Arguments
-from pyptwist.ipc.configuration import DEFAULT_BIND, DEFAULT_LISTEN, Configuration, Mode, Role
+from pyptwist.ipc.configuration import (
+    DEFAULT_BIND,
+    DEFAULT_LISTEN,
+    Configuration,
+    ExtendedORPort,
+    Mode,
+    Role,
+)
 from pyptwist.ipc.dialects import PT1, PT3, PT21
 from pyptwist.ipc.flags import FLAGS
 from pyptwist.ipc.lines import Severity, StartError

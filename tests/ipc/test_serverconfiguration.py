@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pyptwist.addresses import HostPort
 from pyptwist.arguments import Arguments
-from pyptwist.ipc.configuration import DEFAULT_BIND, ExtendedORPort, Role
+from pyptwist.ipc.configuration import DEFAULT_BIND, Configuration, ExtendedORPort, Role
 from pyptwist.ipc.lines import EnvironmentRefused
 from pyptwist.ipc.parsing import parseEnvironment
 from tests.ipc.environments import SERVER, without
@@ -190,3 +190,90 @@ class ServerTests(SynchronousTestCase):
         A server does not read the upstream proxy, which is for clients.
         """
         self.assertIsNone(parseEnvironment({**SERVER, "TOR_PT_PROXY": "bad"}).upstreamProxy)
+
+
+class SeveralTests(SynchronousTestCase):
+    """
+    Several destinations, which is for those who start a server themselves.
+    """
+
+    flags = {
+        "server": "1",
+        "transport": "x",
+        "bindhost": "127.0.0.1",
+        "bindport": "1",
+    }
+
+    def parse(self, **more: str) -> Configuration:
+        return parseEnvironment({}, {**self.flags, **more})
+
+    def refusal(self, **more: str) -> str:
+        error = self.assertRaises(EnvironmentRefused, self.parse, **more)
+        return str(error.line)
+
+    def test_extended(self) -> None:
+        """
+        Each extended ORPort has a cookie of its own.
+        """
+        found = self.parse(extorport="127.0.0.1:4,[::1]:5", authcookie="/a/cookie,b")
+        self.assertEqual(
+            found.extendedORPorts,
+            (
+                ExtendedORPort(HostPort("127.0.0.1", 4), "/a/cookie"),
+                ExtendedORPort(HostPort("::1", 5), "b"),
+            ),
+        )
+
+    def test_oneCookieWithCommas(self) -> None:
+        """
+        A single file may have any name.
+        """
+        found = self.parse(extorport="127.0.0.1:4", authcookie="/a,b")
+        self.assertEqual(
+            found.extendedORPorts, (ExtendedORPort(HostPort("127.0.0.1", 4), "/a,b"),)
+        )
+
+    def test_targets(self) -> None:
+        """
+        So it is with plain targets, by flag or, from PT 2.1 on, by variable.
+        """
+        first, others = HostPort("127.0.0.1", 4), (HostPort("example.org", 5), HostPort("::1", 6))
+        text = "127.0.0.1:4,example.org:5,[::1]:6"
+        for flag in ("target", "orport"):
+            found = self.parse(**{flag: text})
+            self.assertEqual((found.target, found.otherTargets), (first, others))
+        variables = {"TOR_PT_ORPORT": text, "TOR_PT_SERVER_TRANSPORTS": "x"}
+        found = parseEnvironment({**variables, "TOR_PT_MANAGED_TRANSPORT_VER": "2.1"})
+        self.assertEqual((found.target, found.orPort, found.otherTargets), (None, first, others))
+
+    def test_one(self) -> None:
+        """
+        One is one.
+        """
+        self.assertEqual(self.parse(target="127.0.0.1:4").otherTargets, ())
+
+    def test_refused(self) -> None:
+        """
+        Lists of different length, or with nothing between commas, are mistakes.
+        """
+        for cookies in ("a", "a,b,c", "a,", ",", "a,,b"):
+            self.assertEqual(
+                self.refusal(extorport="127.0.0.1:4,[::1]:5", authcookie=cookies),
+                "ENV-ERROR -authcookie: there must be a file for each of the 2 of -extorport",
+            )
+        for text in ("127.0.0.1:4,", ",", "127.0.0.1:4,,127.0.0.1:5", "127.0.0.1:4,127.0.0.1:0"):
+            self.assertIn("-target: ", self.refusal(target=text))
+            cookies = ",".join("c" for _ in text.split(","))
+            self.assertIn("-extorport: ", self.refusal(extorport=text, authcookie=cookies))
+        for mode in ("transparent-UDP", "STUN"):
+            error = self.refusal(target="127.0.0.1:4,127.0.0.1:5", mode=mode)
+            self.assertEqual(error, f"ENV-ERROR there is one target in the mode {mode}")
+
+    def test_tor(self) -> None:
+        """
+        tor knows of no lists.
+        """
+        for name in ("TOR_PT_ORPORT", "TOR_PT_EXTENDED_SERVER_PORT"):
+            environ = {**SERVER, name: "127.0.0.1:4,127.0.0.1:5"}
+            error = self.assertRaises(EnvironmentRefused, parseEnvironment, environ)
+            self.assertIn(name, str(error.line))

@@ -4,6 +4,7 @@ Tests for ``pyptwist.modes.balancing``.
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -16,10 +17,12 @@ from zope.interface import implementer
 
 from pyptwist import limits
 from pyptwist.addresses import HostPort
+from pyptwist.endpoints import wrapServer
 from pyptwist.errors import Cause, HandshakeFailed, HandshakeTimeout
+from pyptwist.extorport import ExtORPortServer
 from pyptwist.modes.balancing import Pool
-from pyptwist.modes.forward import ForwardFactory, orPortBackend
-from pyptwist.testing import MemoryNetwork
+from pyptwist.modes.forward import ForwardFactory, extendedORPortBackend, orPortBackend
+from pyptwist.testing import MemoryNetwork, fixedEntropy
 from pyptwist.testing.applications import Applications
 
 _BRIDGE = HostPort("192.0.2.1", 443)
@@ -167,6 +170,16 @@ class ChoiceTests(BalancingCase):
         for _ in range(2):
             self.client()
         self.assertEqual(self.counts(), [3, 3, 3])
+
+    def test_inTurn(self) -> None:
+        """
+        Where all have as few, each has its turn: it is not always the first who
+        gets those that do not stay.
+        """
+        for _ in range(6):
+            self.client().transport.loseConnection()
+            self.network.pump()
+        self.assertEqual([len(one.built) for one in self.destinations], [2, 2, 2])
 
     def test_allGone(self) -> None:
         """
@@ -327,3 +340,94 @@ class FailureTests(BalancingCase):
         self.failureResultOf(connecting, HandshakeFailed)
         self.assertEqual(failing.asked, 1)
         self.assertFalse(pool.destinations[0].isShunned())
+
+    def test_oneClientSees(self) -> None:
+        """
+        While one client waits for a destination that had failed, nobody else does.
+        """
+        asked: list[Any] = [Failing(ConnectionRefusedError()), Hanging()]
+        pool = Pool(self.network.clock, 2)
+        second = orPortBackend(self.network, self.addresses[1])
+        backend = pool.backend([lambda client: asked[0], second])
+        waiting = []
+        for seconds in (0, limits.DESTINATION_SHUNNED, 1, 1):
+            self.network.pump(seconds)
+            waiting.append(backend(_NOBODY).connect(Applications()))
+            self.network.pump()
+            asked[0] = asked[1]
+        self.assertEqual(asked[1].asked, 1)
+        self.assertEqual([attempt.called for attempt in waiting], [True, False, True, True])
+        self.network.pump(limits.DESTINATION)
+        self.successResultOf(waiting[1])
+
+
+class ExtendedORPortTests(SynchronousTestCase):
+    """
+    Extended ORPorts, each with a cookie.
+    """
+
+    def setUp(self) -> None:
+        self.network = MemoryNetwork()
+        self.served: list[int] = []
+        self.files = [self.mktemp() for _ in range(2)]
+        clock = self.network.clock
+        backends = []
+        for number, file in enumerate(self.files):
+            address = HostPort("127.0.0.1", 9001 + number)
+            self.listen(number, address)
+            entropy = fixedEntropy(f"us {number}")
+            backends.append(
+                extendedORPortBackend(clock, self.network, address, file, "hello", entropy)
+            )
+        factory = ForwardFactory(Pool(clock, 2).backend(backends), "hello")
+        self.network.serverEndpoint(_BRIDGE.host, _BRIDGE.port).listen(factory)
+
+    def listen(self, number: int, address: HostPort) -> None:
+        """
+        Be a tor.
+        """
+        below = self.network.serverEndpoint(address.host, address.port)
+        endpoint = wrapServer(
+            below,
+            self.network.clock,
+            lambda: ExtORPortServer(bytes([number]) * 32, fixedEntropy(f"tor {number}")),
+            "ext-orport",
+        )
+        endpoint.listen(Applications(lambda transport: self.served.append(number)))
+
+    def write(self, number: int, cookie: int) -> None:
+        """
+        Write a cookie file.
+        """
+        with open(self.files[number], "wb") as file:
+            file.write(b"! Extended ORPort Auth Cookie !\n" + bytes([cookie]) * 32)
+
+    def client(self) -> Any:
+        """
+        :returns: what became of a new client.
+        """
+        connecting = self.network.clientEndpoint(_BRIDGE.host, _BRIDGE.port).connect(
+            Applications()
+        )
+        self.network.pump()
+        return self.successResultOf(connecting)
+
+    def test_cookies(self) -> None:
+        """
+        Each is spoken to with its own; one whose cookie is missing, or wrong, is
+        passed over until it is right.
+        """
+        for number in range(2):
+            self.write(number, number)
+            self.client()
+        self.assertEqual(self.served, [0, 1])
+        os.remove(self.files[0])
+        self.client()
+        self.write(0, 7)
+        self.network.pump(limits.DESTINATION_SHUNNED)
+        self.client()
+        self.assertEqual(self.served, [0, 1, 1, 1])
+        self.write(0, 0)
+        self.network.pump(limits.DESTINATION_SHUNNED)
+        self.assertEqual(len(self.client().lost), 0)
+        self.assertEqual(self.served, [0, 1, 1, 1, 0])
