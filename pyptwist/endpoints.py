@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred, fail
-from twisted.internet.error import ConnectingCancelledError
+from twisted.internet.error import ConnectingCancelledError, NoProtocol
 from twisted.internet.interfaces import (
     IAddress,
     IListeningPort,
@@ -21,6 +21,7 @@ from twisted.internet.interfaces import (
     IStreamServerEndpoint,
 )
 from twisted.internet.protocol import Factory
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -29,7 +30,7 @@ from pyptwist.addresses import HostPort
 from pyptwist.arguments import Arguments
 from pyptwist.codec import CodecFactory
 from pyptwist.connection import CodecConnection
-from pyptwist.errors import ConfigurationError
+from pyptwist.errors import Cause, ConfigurationError, PTError, causeOfFailure
 from pyptwist.interfaces import (
     Context,
     IClientTransport,
@@ -41,6 +42,8 @@ from pyptwist.metrics import Metrics
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime
+
+_log = Logger()
 
 
 def wrapClient(
@@ -152,6 +155,15 @@ def _ignore(result: object) -> None:
     pass
 
 
+def _notBuilt(reason: Failure) -> None:
+    """
+    Nobody waits for a connection that was accepted.  Strangers' failures are no
+    news; but what the application's factory raised is, as below any other server.
+    """
+    if causeOfFailure(reason) is Cause.INTERNAL and not reason.check(PTError, NoProtocol):
+        _log.failure("No application for a connection that was accepted", reason)
+
+
 @implementer(IStreamClientEndpoint)
 class CodecClientEndpoint:
     """
@@ -249,7 +261,7 @@ class CodecServerEndpoint:
                 self._metrics,
                 protocolFactory.buildProtocol,
                 _ignore,
-                _ignore,
+                _notBuilt,
                 self._refusals,
             )
             connection.setDeadline(self._timeout)

@@ -13,6 +13,7 @@ import errno
 import os
 import secrets
 import stat
+from collections.abc import Callable
 
 from pyptwist import limits
 from pyptwist.errors import ConfigurationError, LocalProtocolError
@@ -22,6 +23,7 @@ _PRIVATE_FILE = 0o600
 
 # A planted link or pipe must neither redirect nor block us.
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -101,12 +103,30 @@ class StateDirectory:
         :param data: all that is to be in it; at most ``limits.STATE_FILE`` bytes.
         :raises ConfigurationError: if it cannot be written.
         """
-        path = self.path(name)
         if len(data) > limits.STATE_FILE:
             raise LocalProtocolError(f"{name} would be too large for a state file")
+        self._change(_replace, name, data)
+
+    def append(self, name: str, data: bytes) -> None:
+        """
+        Write to the end of a file, which is made if need be, with mode 0600, in one
+        system call.  It does not wait for the disk: a machine that loses its power
+        may lose it.
+
+        :param name: see ``path``.
+        :param data: some bytes.  That the file stays small enough to be read is the
+            caller's business.
+        :raises ConfigurationError: if it cannot be written.
+        """
+        self._change(_append, name, data)
+
+    # --- inside -------------------------------------------------------------
+
+    def _change(self, change: Callable[[int, str, bytes], None], name: str, data: bytes) -> None:
+        path = self.path(name)
         directory = self._openForWriting()
         try:
-            _replace(directory, name, data)
+            change(directory, name, data)
         except OSError as error:
             raise ConfigurationError(
                 f"cannot write {path} ({error.strerror}); let this user write to that "
@@ -114,8 +134,6 @@ class StateDirectory:
             ) from error
         finally:
             os.close(directory)
-
-    # --- inside -------------------------------------------------------------
 
     # Everything goes through a descriptor of the directory, so that what was
     # checked is what is used, even if somebody renames directories meanwhile.
@@ -223,6 +241,19 @@ def _readProblem(path: str, error: OSError) -> str:
     if error.errno == errno.ELOOP:
         return f"{path} is a symbolic link; put the file itself there"
     return f"cannot read {path} ({error.strerror}); let this user read it, or remove it"
+
+
+def _append(directory: int, name: str, data: bytes) -> None:
+    descriptor = os.open(name, _APPEND, _PRIVATE_FILE, dir_fd=directory)
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
+            raise OSError(errno.EINVAL, "it is no plain file, or has another name as well")
+        os.fchmod(descriptor, _PRIVATE_FILE)
+        if os.write(descriptor, data) != len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    finally:
+        os.close(descriptor)
 
 
 def _replace(directory: int, name: str, data: bytes) -> None:

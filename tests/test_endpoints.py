@@ -31,7 +31,7 @@ from pyptwist.errors import (
 from pyptwist.interfaces import ITransportConnection
 from pyptwist.metrics import Metrics
 from pyptwist.testing import MemoryNetwork, memoryContext
-from pyptwist.testing.endpoints import Applications
+from pyptwist.testing.applications import Applications
 from tests.memory import DrainingCodec, Hello, HelloCodec
 
 HERE = HostPort("127.0.0.1", 443)
@@ -223,6 +223,29 @@ class ServerTests(EndpointCase):
         self.assertEqual(prober.built[0].lost, [])
         self.network.pump(0.2)
         self.assertEqual(len(prober.built[0].lost), 1)
+
+    def test_brokenFactory(self) -> None:
+        """
+        What the application's factory raises ends the connection, and is told to
+        somebody; that it wants none, and what peers do, is not.
+        """
+        self.listen()
+        for broken in (ZeroDivisionError(), NoProtocol()):
+
+            def build(addr: object, broken: Exception = broken) -> None:
+                raise broken
+
+            self.patch(self.servers, "buildProtocol", build)
+            client = self.successResultOf(self.connect())
+            self.network.pump()
+            self.assertEqual(len(client.lost), 1)
+        prober = Applications()
+        self.network.clientEndpoint(HERE.host, HERE.port).connect(prober)
+        self.network.pump()
+        prober.built[0].transport.abortConnection()  # type: ignore[union-attr]
+        self.network.pump()
+        [logged] = self.flushLoggedErrors()
+        self.assertTrue(logged.check(ZeroDivisionError))
 
     def test_factoryLife(self) -> None:
         """

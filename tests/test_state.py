@@ -261,6 +261,50 @@ class TestRefused(StateCase):
         self.assertEqual(os.listdir(self.base), [])
 
 
+class TestAppended(StateCase):
+    """
+    Files that grow.
+    """
+
+    def test_grows(self) -> None:
+        """
+        What was there stays, and nobody else may read it.
+        """
+        previous = os.umask(0)
+        self.addCleanup(os.umask, previous)
+        for piece in (b"one", b"two"):
+            self.state.append("journal", piece)
+        self.assertEqual(self.state.read("journal"), b"onetwo")
+        self.assertEqual((mode(self.where), mode(self.where / "journal")), (0o700, 0o600))
+        self.assertEqual(os.listdir(self.where), ["journal"])
+        self.assertRaises(LocalProtocolError, self.state.append, "../journal", b"")
+
+    def test_planted(self) -> None:
+        """
+        No link is followed, no pipe waited for, nobody else's file changed.
+        """
+        os.mkdir(self.where)
+        other = self.base / "other"
+        other.write_bytes(b"other")
+        os.symlink(other, self.where / "link")
+        os.link(other, self.where / "hard")
+        os.mkfifo(self.where / "pipe")
+        os.mkdir(self.where / "directory")
+        for name in ("link", "hard", "pipe", "directory"):
+            error = self.assertRaises(ConfigurationError, self.state.append, name, b"new")
+            self.assertIn("cannot write", str(error))
+        self.assertEqual(other.read_bytes(), b"other")
+
+    def test_short(self) -> None:
+        """
+        A disk that takes a part only has taken nothing of use, and is said to be
+        full.
+        """
+        self.patch(os, "write", lambda descriptor, data: len(data) - 1)
+        error = self.assertRaises(ConfigurationError, self.state.append, "journal", b"new")
+        self.assertIn("No space left", str(error))
+
+
 class TestPlanted(StateCase):
     """
     What somebody laid there before the directory was private.

@@ -10,6 +10,8 @@ from twisted.internet.error import ConnectionDone
 
 from pyptwist.testing.endpointcase import SETTLE, EndpointCase
 
+_LATE = 7.0  # seconds: before any server gives up
+
 _PROBES = {
     "nothing": b"",
     "one byte": b"\0",
@@ -38,12 +40,16 @@ class ProbingTests(EndpointCase):
     Somebody connects, sends what he likes, and hangs on.
     """
 
-    def _probe(self, data: bytes) -> _Seen:
+    def _probe(self, data: bytes, delay: float = 0.0) -> _Seen:
+        """
+        :param delay: seconds for which nothing is said.
+        """
         self.forget()
         began = self.network.clock.seconds()
         stranger = self.stranger()
         assert stranger.transport is not None
         greeting = len(stranger.received)
+        self.network.pump(delay)
         stranger.transport.write(data)
         while not stranger.lost and self.network.clock.seconds() < began + SETTLE:
             self.network.pump(1)
@@ -56,6 +62,24 @@ class ProbingTests(EndpointCase):
         stranger.transport.loseConnection()
         self.assertAtRest()
         return seen
+
+    def _nearMisses(self) -> dict[str, bytes]:
+        """
+        :returns: what a client says first, spoilt: only who understands it could
+            tell it from garbage.
+        """
+        self.forget()
+        attempt, _ = self.connecting(self.listenSilently())
+        attempt.addBoth(lambda result: None)
+        self.network.pump()
+        said = bytes(self.network.connections[-1][0].sent)
+        spoilt = {"a client's first words without the last byte": said[:-1]}
+        for name, place in (("first", 0), ("middle", len(said) // 2), ("last", len(said) - 1)):
+            changed = bytes(byte ^ 1 for byte in said[place : place + 1])
+            spoilt[f"a client's first words with another {name} byte"] = (
+                said[:place] + changed + said[place + 1 :]
+            )
+        return spoilt
 
     def test_prober(self) -> None:
         """
@@ -78,7 +102,12 @@ class ProbingTests(EndpointCase):
         if self.plain:
             return
         seen = {name: self._probe(data) for name, data in _PROBES.items()}
-        strangers = {name: one for name, one in seen.items() if not one.wasLetIn}
+        for name, data in _PROBES.items():
+            seen[f"{name}, late"] = self._probe(data, _LATE)
+        for name, data in self._nearMisses().items():
+            seen[name] = self._probe(data)
+        # Who was answered passed for a client.
+        strangers = {n: one for n, one in seen.items() if not (one.wasLetIn or one.answer)}
         rude = [name for name, one in strangers.items() if not one.wasOrderly]
         self.assertEqual(rude, [], "a reset tells who sent this that he was understood")
         ends = {name: one.after for name, one in strangers.items()}

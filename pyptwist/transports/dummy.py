@@ -33,6 +33,7 @@ class Dummy(CodecClientTransport, CodecServerTransport):
     """
 
     name = "dummy"
+    admitsAnybody = True
 
     def clientCodec(self, context: Context, arguments: Arguments) -> CodecFactory:
         return DummyCodec

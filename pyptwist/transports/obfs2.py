@@ -96,6 +96,8 @@ class _Obfs2Codec(CipheredCodec):
     codec asks to be called back at once until it is through.
     """
 
+    maximumBuffer = limits.OBFS2_BUFFER
+
     ours: bytes
     theirs: bytes
 
@@ -129,10 +131,10 @@ class _Obfs2Codec(CipheredCodec):
         self.state = self._deriving
 
     def _deriving(self) -> bool:
-        # A peer that is through already may send payload.  What waits is bounded,
-        # at the price of one turn that takes long.
-        full = len(self.buffer) > limits.HANDSHAKE_BUFFER
-        self._derivation.advance(ROUNDS if full else limits.OBFS2_ROUNDS)
+        # A peer that is through already may send payload, and a stranger anything:
+        # what waits is bounded by how many turns there are until we are through.
+        hurry = len(self.buffer) > limits.HANDSHAKE_BUFFER
+        self._derivation.advance(limits.OBFS2_HURRIED_ROUNDS if hurry else limits.OBFS2_ROUNDS)
         if self._derivation.left:
             self.nextTimer = self.now
             return False

@@ -4,9 +4,9 @@ Tests for ``pyptwist.testing.probing``: servers that show what they are.
 
 from __future__ import annotations
 
-from pyptwist.errors import PTError
+from pyptwist.errors import AuthenticationFailed, HandshakeTimeout, PTError
 from tests.memory import Hello, HelloCodec
-from tests.testing.broken import BrokenCase, Masked, MaskedServer
+from tests.testing.broken import BrokenCase, Masked, MaskedServer, masked, masker
 
 
 class TellingTests(BrokenCase):
@@ -57,6 +57,48 @@ class TellingTests(BrokenCase):
         class Server(MaskedServer):
             def failed(self, error: PTError) -> None:
                 self.drainUntil(self.now + self.drain, error)
+
+        class Broken(Masked):
+            server = Server
+
+        self.assertFails(Broken, "test_probersEndAlike", "SilentServerCodec", False)
+
+    def test_countsFromTheEndAlone(self) -> None:
+        """
+        The same, where all who err at once end alike.
+        """
+
+        class Server(MaskedServer):
+            def begin(self) -> None:
+                super().begin()
+                self.nextTimer = self.now + self.drain
+
+            def failed(self, error: PTError) -> None:
+                if isinstance(error, HandshakeTimeout):
+                    self.finish(error)
+                else:
+                    self.drainUntil(self.now + self.drain, error)
+
+        class Broken(Masked):
+            server = Server
+
+        self.assertFails(Broken, "test_probersEndAlike", "SilentServerCodec", False)
+
+    def test_understandsNearMisses(self) -> None:
+        """
+        Is silent about garbage, and ends at once when it is nearly right.
+        """
+
+        class Server(MaskedServer):
+            def _greeting(self) -> bool:
+                stream = masker(bytes(self.buffer[:16]))
+                if masked(bytes(self.buffer[16:19]), stream) == b"hel":
+                    try:
+                        return super()._greeting()
+                    except AuthenticationFailed as error:
+                        self.finish(error)
+                        return False
+                return super()._greeting()
 
         class Broken(Masked):
             server = Server

@@ -310,6 +310,7 @@ class SecretTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.patch(obfs2, "ROUNDS", 1000)
         self.patch(limits, "OBFS2_ROUNDS", 100)
+        self.patch(limits, "OBFS2_HURRIED_ROUNDS", 200)
 
     def slices(self, codec: CodecBase, now: float) -> tuple[int, list[Effect]]:
         """
@@ -352,19 +353,43 @@ class SecretTests(SynchronousTestCase):
 
     def test_early(self) -> None:
         """
-        Payload that comes before its key waits; much of it gets the key made
-        at once.
+        Payload that comes before its key waits.
         """
-        for size, atOnce in ((1000, False), (limits.HANDSHAKE_BUFFER + 1, True)):
+        for size in (1000, limits.HANDSHAKE_BUFFER + 1):
             here, there = client(secret=b"hunter2"), server(secret=b"hunter2")
             question, answer = self.started(here, 0.0), self.started(there, 0.0)
             here.receive(answer, 0.0)
             self.slices(here, 0.0)
             there.receive(question, 0.0)
-            effects = there.receive(sent(here.send(bytes(size), 0.0)), 0.0)
-            self.assertEqual(bool(effects), atOnce)
-            effects += self.slices(there, 0.0)[1]
-            self.assertEqual(effects, [READY, Deliver(bytes(size))])
+            self.assertEqual(there.receive(sent(here.send(bytes(size), 0.0)), 0.0), [])
+            self.assertEqual(self.slices(there, 0.0)[1], [READY, Deliver(bytes(size))])
+
+    def test_flood(self) -> None:
+        """
+        Who sends much before the keys are there gets no more work out of a turn
+        than a turn may have, and sees the keys made before much of it waits.
+        """
+        rounds: list[int] = []
+        advance = obfs2.Derivation.advance
+
+        def counted(derivation: obfs2.Derivation, most: int) -> None:
+            before = derivation.left
+            advance(derivation, most)
+            rounds[-1] += before - derivation.left
+
+        self.patch(obfs2.Derivation, "advance", counted)
+        there = server(secret=b"hunter2")
+        rounds.append(0)
+        there.start(0.0)
+        waiting = 0
+        while there.refusal is None:
+            waiting += limits.HANDSHAKE_READ
+            rounds.append(0)
+            there.receive(bytes(limits.HANDSHAKE_READ), 0.0)
+        # A turn may end one key and begin the next.
+        self.assertLessEqual(max(rounds), 2 * limits.OBFS2_HURRIED_ROUNDS)
+        self.assertLess(waiting, there.maximumBuffer)
+        self.assertIsInstance(there.refusal, AuthenticationFailed)
 
     def test_wrong(self) -> None:
         for secret in (b"", b"hunter3"):

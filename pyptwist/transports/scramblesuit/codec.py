@@ -179,13 +179,22 @@ class ServerShared:
     :ivar mint: issues tickets.
     :ivar replays: the handshakes of late.
     :ivar spent: the tickets that came back.
+    :ivar isKnown: tells the handshakes that others took.
     :ivar drain: seconds from its begin to the end of a connection that failed:
         the same after each start.
     """
 
-    def __init__(self, state: ServerState, mint: TicketMint, entropy: Entropy) -> None:
+    def __init__(
+        self,
+        state: ServerState,
+        mint: TicketMint,
+        entropy: Entropy,
+        isKnown: Callable[[bytes], bool] = lambda mac: False,
+    ) -> None:
         """
         :param entropy: throws dice, and makes keys.
+        :param isKnown: did another listener with this state, or one before a
+            restart, see the handshake with this MAC?  From now on it was seen.
         """
         self.password = state.password
         self.seed = state.seed
@@ -195,6 +204,7 @@ class ServerShared:
         self.mint = mint
         self.replays = ReplayFilter(entropy)
         self.spent = ReplayFilter(entropy, limits.TICKET_LIFETIME)
+        self.isKnown = isKnown
         drain = drbg.Drbg(state.drainSeed)
         self.drain = drainSeconds(lambda count: drain.block()[:count])
         self._entropy = entropy
@@ -278,7 +288,8 @@ class ScrambleSuitServerCodec(SilentServerCodec, _ScrambleSuitCodec):
         )
 
     def _isReplay(self, mac: bytes) -> bool:
-        return self._shared.replays.seenBefore(mac, self.now)
+        shared = self._shared
+        return shared.replays.seenBefore(mac, self.now) or shared.isKnown(mac)
 
     def _isSpent(self, ticket: bytes) -> bool:
         return self._shared.spent.seenBefore(ticket, self.now)

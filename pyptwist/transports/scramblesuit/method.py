@@ -29,6 +29,7 @@ from pyptwist.transports.scramblesuit.identity import (
     readPassword,
     writePassword,
 )
+from pyptwist.transports.scramblesuit.journal import Journal
 from pyptwist.transports.scramblesuit.store import TicketStore
 from pyptwist.transports.scramblesuit.tickets import TicketKeys, TicketMint
 
@@ -129,4 +130,8 @@ class ScrambleSuit(CodecClientTransport, CodecServerTransport):
                 self._log.warn("New keys for tickets are not kept: {error}", error=error)
 
         mint = TicketMint(state.ticketKeys, context.entropy, context.wallClock, save)
-        return ServerShared(state, mint, context.entropy)
+        directory = context.stateDirectory
+        if directory is None:
+            return ServerShared(state, mint, context.entropy)
+        journal = Journal(directory, context.wallClock)
+        return ServerShared(state, mint, context.entropy, journal.seenBefore)

@@ -29,6 +29,9 @@ from pyptwist.transports.scramblesuit.handshake import Ticket
 
 TICKETS_FILE: Final = "scramblesuit_tickets.json"
 
+# Later than any date.  What is much larger still is more than a float can be.
+_NEVER: Final = 10**12
+
 #: By address: a ticket in base32, and when it came.
 _Stored: TypeAlias = dict[str, tuple[str, int]]
 
@@ -69,8 +72,6 @@ class TicketStore:
         """
         stored = self._load(now)
         stored[address] = (_encoded(ticket), int(now))
-        while len(stored) > limits.STORED_TICKETS or len(_composed(stored)) > limits.STATE_FILE:
-            del stored[min(stored, key=lambda each: stored[each][1])]
         self._save(stored)
 
     def _load(self, now: float) -> _Stored:
@@ -98,6 +99,8 @@ class TicketStore:
         return {}
 
     def _save(self, stored: _Stored) -> bool:
+        while len(stored) > limits.STORED_TICKETS or len(_composed(stored)) > limits.STATE_FILE:
+            del stored[min(stored, key=lambda each: stored[each][1])]
         if self._state is None:
             self._memory = stored
             return True
@@ -127,7 +130,7 @@ def _parsed(data: bytes) -> _Stored:
     stored: _Stored = {}
     for address, each in fields.items():
         match each:
-            case {"key-ticket": str(text), "issuedAt": int(issuedAt)}:
+            case {"key-ticket": str(text), "issuedAt": int(issuedAt)} if abs(issuedAt) < _NEVER:
                 stored[address] = (text, issuedAt)
     return stored
 

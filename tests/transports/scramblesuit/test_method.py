@@ -34,6 +34,7 @@ from pyptwist.testing.applications import Application, Applications
 from pyptwist.transports.scramblesuit.codec import ScrambleSuitClientCodec
 from pyptwist.transports.scramblesuit.handshake import PASSWORD_LENGTH
 from pyptwist.transports.scramblesuit.identity import STATE_FILE, loadState, readPassword
+from pyptwist.transports.scramblesuit.journal import JOURNAL_FILE
 from pyptwist.transports.scramblesuit.method import ScrambleSuit
 from pyptwist.transports.scramblesuit.store import TICKETS_FILE
 from pyptwist.transports.scramblesuit.tickets import TicketMint
@@ -254,7 +255,7 @@ class TestTickets(_Case):
             self.assertEqual(self.wasTicket(), number > 0)
         self.successResultOf(self.connect(arguments, stateless))
         self.assertFalse(self.wasTicket())
-        self.assertEqual(os.listdir(self.where), [STATE_FILE])
+        self.assertEqual(sorted(os.listdir(self.where)), [JOURNAL_FILE, STATE_FILE])
         self.assertEqual(len(applications.built), 4)
 
     def test_brokenStore(self) -> None:

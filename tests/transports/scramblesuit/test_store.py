@@ -228,6 +228,22 @@ class FileTests(_Case):
             self.store.put(THERE, ticket(2), NOW)
             self.assertEqual(self.again().take(THERE, NOW), ticket(2))
 
+    def test_grows(self) -> None:
+        """
+        A file that we would write longer than it is loses its oldest tickets, and
+        gets no more than may be in it.
+        """
+        good = json.loads(THEIRS)[HERE]
+        many = {f"{chr(0xFC) * 50}:{n}": {**good, "issuedAt": int(NOW) + n} for n in range(160)}
+        self.damage(json.dumps(many, ensure_ascii=False, separators=(",", ":")))
+        self.assertGreater(len(json.dumps(many)), limits.STATE_FILE)
+        self.assertEqual(self.store.take(f"{chr(0xFC) * 50}:100", NOW), TICKET)
+        self.assertLessEqual(len(self.contents()), limits.STORED_TICKETS)
+        self.assertLessEqual(os.stat(self.path).st_size, limits.STATE_FILE)
+        self.assertIs(self.store.take(f"{chr(0xFC) * 50}:0", NOW), None)
+        self.assertEqual(self.store.take(f"{chr(0xFC) * 50}:159", NOW), TICKET)
+        self.assertEqual(self.warnings, [])
+
     def test_unreadable(self) -> None:
         """
         So is one that cannot be read, which stays.
@@ -253,6 +269,8 @@ class FileTests(_Case):
             {**good, "issuedAt": "1700000000"},
             {**good, "issuedAt": None},
             {**good, "issuedAt": 1.7e9},
+            {**good, "issuedAt": 10**400},
+            {**good, "issuedAt": -(10**400)},
             {**good, "key-ticket": 5},
             {**good, "key-ticket": ""},
             {**good, "key-ticket": good["key-ticket"][:-8]},
