@@ -29,7 +29,11 @@ add_module_names = False
 nitpicky = True
 # No other project's index is fetched, so what lies outside cannot be linked.
 nitpick_ignore_regex = [
-    (r"py:.*", r"(collections|enum|ipaddress|os|pathlib|twisted|types|typing|zope)\..*"),
+    (
+        r"py:.*",
+        r"(asyncio|collections|enum|ipaddress|os|pathlib|re|socket|twisted|types|typing|zope)"
+        r"\..*",
+    ),
 ]
 
 doctest_global_setup = """

@@ -99,6 +99,12 @@ class Options(tap.Options):
             "Test bridges, without tor.",
         ],
         [
+            "check-config",
+            None,
+            _lazily("pyptwist.configfile.checkcommand.Options"),
+            "Look for what is wrong with a configuration file.",
+        ],
+        [
             "demo",
             None,
             _lazily("pyptwist.demo.Options"),
@@ -109,6 +115,12 @@ class Options(tap.Options):
             None,
             _lazily("pyptwist.doctor.Options"),
             "Look for what is wrong with an installation.",
+        ],
+        [
+            "generate-config",
+            None,
+            _lazily("pyptwist.configfile.generatecommand.Options"),
+            "Write configuration files for a server and its clients.",
         ],
         [
             "inspect",
@@ -141,6 +153,8 @@ class Options(tap.Options):
             super().postOptions()
         elif given := self.takeFlags():
             raise usage.UsageError(f"-{next(iter(given))} and a command exclude each other")
+        elif self["config"] is not None:
+            raise usage.UsageError("-config and a command exclude each other")
 
 
 def run() -> None:

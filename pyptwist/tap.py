@@ -62,7 +62,13 @@ class Options(usage.Options):
             "Log to this file instead of standard error; "
             "a relative path is one inside the state directory.",
         ],
-        ["log-level", None, "info", f"The least level to log: {', '.join(safelog.LEVELS)}."],
+        [
+            "log-level",
+            None,
+            None,
+            f"The least level to log: {', '.join(safelog.LEVELS)}; without it, info.",
+        ],
+        ["config", None, None, "Serve what this file asks for, and nothing else."],
         *([flag.name, None, None, flag.help] for flag in FLAGS.values() if flag.value),
     ]
 
@@ -119,20 +125,36 @@ class Options(usage.Options):
 
     def postOptions(self) -> None:
         flags = self.takeFlags()
+        level = flags.pop("logLevel", self["log-level"])
+        if level is None and self["config"] is None:
+            level = "info"  # which a file may say otherwise
         try:
-            self["log-level"] = safelog.levelNamed(flags.pop("logLevel", self["log-level"]))
+            self["log-level"] = None if level is None else safelog.levelNamed(level)
         except ConfigurationError as error:
             raise usage.UsageError(str(error)) from None
+        _refuseGeneration(flags)
         if flags.pop("showVersion", None):
             self.opt_version()
         if flags.pop("enableLogging", None) and self["log-file"] is None:
             self["log-file"] = _DISPATCHERS_LOG
         self["flags"] = flags
-        if not (flags or inheritance.isLaunched()):
+        if self["config"] is not None:
+            self._refuseOthers()
+        elif not (flags or inheritance.isLaunched()):
             _explain(self["stacks"])
         if self.parent is not None:
             # twistd's own: the service brings its log with it.
             self.parent.update(nodaemon=True, pidfile="", logger=None)
+
+    def _refuseOthers(self) -> None:
+        """
+        A file says all that flags and parents say.
+        """
+        if inheritance.isLaunched():
+            raise usage.UsageError("-config is not for a process that a parent started")
+        other = next((f"-{flag}" for flag in self["flags"]), "--stack" if self["stacks"] else "")
+        if other:
+            raise usage.UsageError(f"-config and {other} exclude each other")
 
     def takeFlags(self) -> dict[str, str]:
         """
@@ -188,6 +210,8 @@ def makeService(options: Mapping[str, Any]) -> ChildService:
     :param options: ``Options``, parsed.
     :raises SystemExit: if the child cannot start; the parent has been told why.
     """
+    if options["config"] is not None:
+        return _servingFile(options)
     reporter = _reporter()
     flags = options["flags"]
     reporter.speak(errorDialect(os.environ, flags))
@@ -198,6 +222,15 @@ def makeService(options: Mapping[str, Any]) -> ChildService:
     except Exception as error:
         traceback.print_exc(file=safelog.standardError())
         _refuse(reporter, EnvironmentRefused(f"an unforeseen {type(error).__name__}: {error}"))
+
+
+def _servingFile(options: Mapping[str, Any]) -> ChildService:
+    from pyptwist.configfile import serving
+
+    listeners, observer = serving.makeService(_reactor(), options)
+    service = ChildService(observer)
+    listeners.setServiceParent(service)
+    return service
 
 
 def _makeService(
@@ -300,6 +333,15 @@ def _refuseArguments(arguments: Sequence[str], error: usage.UsageError) -> None:
     if reporter.dialect is not PT1:
         _refuse(reporter, refused)
     reporter.write(refused.line)
+
+
+def _refuseGeneration(flags: Mapping[str, str]) -> None:
+    if not flags.keys() & {"generateConfig", "serverIP"}:
+        return
+    raise usage.UsageError(
+        "-generateConfig is a command here: "
+        f"pyptwist generate-config {flags.get('transport', 'METHOD')} --server HOST:PORT"
+    )
 
 
 def _explain(stacks: Mapping[str, str]) -> NoReturn:

@@ -6,44 +6,25 @@ complete.
 from __future__ import annotations
 
 import ast
-import os
 import re
 import sys
-from importlib import import_module
 from itertools import chain
 from pathlib import Path
 from textwrap import dedent
-from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from tests.children import Child, spawn
-from tests.destinations import echo, listen
-from tests.processes import (
-    baseEnvironment,
-    freshDirectory,
-    launchClient,
-    launchServer,
-    requirePeer,
-    twistdCommand,
-)
-from tests.socksclient import socksConnect
+from pyptwist.scaffold import nextCommands
+from pyptwist.scaffold.package import render
+from pyptwist.testing.children import Child, spawn
+from pyptwist.testing.destinations import echo, listen
+from pyptwist.testing.environments import baseEnvironment, freshDirectory
+from pyptwist.testing.streams import connect
+from tests.peers import requirePeer
 
 ROOT = Path(__file__).resolve().parents[1]
 DOC = ROOT / "doc"
 EXAMPLES = DOC / "examples"
-VEIL = EXAMPLES / "veil"
-
-
-def load(directory: Path, name: str) -> Any:
-    """
-    Import a module of an example, without making its plugins known here.
-    """
-    sys.path.insert(0, str(directory))
-    try:
-        return import_module(name)
-    finally:
-        sys.path.remove(str(directory))
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -54,40 +35,44 @@ def blocks(page: Path, language: str) -> list[str]:
     return [dedent(block).strip() for block in re.findall(pattern, page.read_text())]
 
 
-# The example's own tests, run as they are.
-VeilTests = load(VEIL, "test_veil").VeilTests
-
-
-class VeilProcessTests(TestCase):
+class FirstTransportTests(SynchronousTestCase):
     """
-    A method of somebody else's, found by its plugin file alone.
+    The chapter on a first transport shows the code that ``pyptwist new`` writes.
     """
 
-    timeout = 60
+    page = DOC / "extend" / "first.rst"
 
-    async def test_underTwistd(self) -> None:
+    def test_files(self) -> None:
         """
-        ``twistd pt`` carries bytes with it, in both roles.
+        It lists the files, all of them.
         """
-        base = baseEnvironment()
-        path = os.pathsep.join(filter(None, [base.get("PYTHONPATH"), str(VEIL)]))
-        options = {"veil": {"secret": "00112233445566778899aabbccddeeff"}}
-        server = await launchServer(
-            self,
-            twistdCommand(),
-            listen(self, echo).address,
-            ["veil"],
-            options,
-            {"PYTHONPATH": path},
-        )
-        client = await launchClient(self, twistdCommand(), ["veil"], {"PYTHONPATH": path})
-        bridge = server.method("veil")
-        self.assertEqual(bridge.arguments, options["veil"])
-        stream = await socksConnect(
-            self, client.method("veil").address, bridge.address, bridge.arguments
-        )
-        await stream.send(b"lifted")
-        self.assertEqual(await stream.read(6), b"lifted")
+        (listing,) = blocks(self.page, "none")
+        folder, *lines = (line.split()[0] for line in listing.splitlines())
+        self.assertEqual(folder, "demo_transport/")
+        self.assertEqual(sorted(lines), sorted(render("demo_transport")))
+
+    def test_code(self) -> None:
+        """
+        It shows every class of the method.
+        """
+        files = render("demo_transport")
+        text = self.page.read_text()
+        for name in ("codec", "method"):
+            path = f"src/demo_transport/{name}.py"
+            included = f".. literalinclude:: ../../pyptwist/scaffold/template/{path}\n"
+            shown = re.findall(re.escape(included) + r"   :pyobject: (\w+)\n", text)
+            body = ast.parse(files[path]).body
+            classes = [node.name for node in body if isinstance(node, ast.ClassDef)]
+            self.assertEqual(shown, classes)
+
+    def test_commands(self) -> None:
+        """
+        What to do next is what the command says, too.
+        """
+        commands = [command for block in blocks(self.page, "sh") for command in block.splitlines()]
+        for command in nextCommands("demo_transport", "demo_transport", "python"):
+            # The page exports the variable once.
+            self.assertIn(re.sub("^PYTHONPATH=[^ ]+ ", "", command), commands)
 
 
 class ApplicationTests(TestCase):
@@ -114,6 +99,34 @@ class ApplicationTests(TestCase):
         client = self.start("echo_client.py", "pt:bridge=" + bridge.replace(":", r"\:"))
         await client.whenLine("^obfs4 carried: is anybody there\\?$")
         self.assertEqual((await client.whenEnded()).code, 0)
+
+    async def test_aio(self) -> None:
+        """
+        So it is with asyncio; and a client that reaches nobody says so.
+        """
+        server = self.start("aio_echo_server.py", "0", str(freshDirectory(self)))
+        bridge = (await server.whenLine("^Bridge (.*)$"))[1]
+        client = self.start("aio_echo_client.py", bridge)
+        await client.whenLine("^obfs4 carried: is anybody there\\?$")
+        self.assertEqual((await client.whenEnded()).code, 0)
+        await server.stop()
+        client = self.start("aio_echo_client.py", bridge)
+        self.assertEqual((await client.whenEnded()).code, 1)
+        self.assertEqual(client.errors, b"no connection: [Errno 111] Connection refused\n")
+
+    async def test_tunnel(self) -> None:
+        """
+        The tunnel's port leads to the TCP server, until the program is told to end.
+        """
+        server = listen(self, echo)
+        target = "{}:{}".format(*server.address)
+        tunnel = self.start("tunnel.py", target, str(freshDirectory(self)))
+        host, port = (await tunnel.whenLine("^[0-9.]+:[0-9]+$"))[0].split(":")
+        stream = await connect(self, (host, int(port)))
+        stream.write(b"is anybody there?")
+        self.assertEqual(await stream.read(17), b"is anybody there?")
+        tunnel.signal("TERM")
+        self.assertEqual((await tunnel.whenEnded()).code, 0)
 
 
 class TorrcTests(TestCase):
@@ -159,6 +172,18 @@ class TorrcTests(TestCase):
         """
         await self.verify(DOC / "quickstart" / "bridge.rst")
 
+    async def test_stacks(self) -> None:
+        """
+        In the page on stacks.
+        """
+        await self.verify(DOC / "operate" / "stacks.rst")
+
+    async def test_firstTransport(self) -> None:
+        """
+        In the chapter on a first transport.
+        """
+        await self.verify(DOC / "extend" / "first.rst")
+
 
 class CompletenessTests(SynchronousTestCase):
     """
@@ -186,11 +211,37 @@ class CompletenessTests(SynchronousTestCase):
         """
         Each option of ``twistd pt`` is explained.
         """
+        from pyptwist.ipc.flags import FLAGS
         from pyptwist.tap import Options
 
         page = (DOC / "operate" / "running.rst").read_text()
-        for name, *_ in [*Options.optFlags, *Options.optParameters]:
+        listed = [str(name) for name, *_ in [*Options.optFlags, *Options.optParameters]]
+        for name in {*listed, "stack"} - FLAGS.keys():
             self.assertIn(f"``--{name}", page)
+        page = (DOC / "operate" / "standalone.rst").read_text()
+        for name in FLAGS:
+            self.assertIn(f"``-{name}", page)
+
+    def test_configuration(self) -> None:
+        """
+        Each key of configuration files is explained, and what is said of the form is
+        what ``check-config`` says.
+        """
+        from pyptwist.configfile.plan import KEYS, parse
+        from pyptwist.configfile.tables import FileProblems
+
+        page = (DOC / "operate" / "configuration.rst").read_text()
+        listed = re.findall(r"^   \* - (``.*)$", page, re.MULTILINE)
+        explained = set(re.findall("``([^`]+)``", "".join(listed)))
+        self.assertEqual(explained, {key for keys in KEYS.values() for key in keys})
+        file = (
+            b'[[server]]\nmethod="obfs4"\nlisen=""\ntarget="[::1]:1"\n'
+            b'[[client]]\nmethod="obfs4"\n[[client]]\nname="x"\nmethod="obfs4"\nmode="x"\n'
+        )
+        problems = self.assertRaises(FileProblems, parse, file, "/").problems
+        (shown,) = blocks(DOC / "operate" / "configuration.rst", "console")
+        said = [line.partition(": ")[2] for line in shown.splitlines()[1:]]
+        self.assertEqual(said, list(problems))
 
     def test_readme(self) -> None:
         """

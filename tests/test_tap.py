@@ -22,6 +22,7 @@ from tests.ipc.parents import Parent
 from tests.launched import LaunchedCase
 
 _DEFAULTS = {
+    "config": None,
     "log-file": None,
     "log-level": LogLevel.info,
     "unsafe-logging": 0,
@@ -73,6 +74,7 @@ class OptionsTests(LaunchedCase):
         self.assertEqual(
             dict(options),
             {
+                "config": None,
                 "log-file": "x.log",
                 "log-level": LogLevel.debug,
                 "unsafe-logging": 1,
@@ -136,6 +138,24 @@ class OptionsTests(LaunchedCase):
         error = self.assertRaises(SystemExit, self.parse, "-showVersion")
         self.assertEqual(error.code, 0)
         self.assertIn("pyptwist ", self.outputs.getvalue())
+
+    def test_config(self) -> None:
+        """
+        A file is given with one dash or two; whatever says the same as it is refused,
+        and its log level is its own unless the command line has one.
+        """
+        for arguments in (("-config", "x"), ("--config=x",), ("-config=x",)):
+            options = self.parse(*arguments)
+            self.assertEqual(options["config"], "x")
+            self.assertIsNone(options["log-level"])
+        options = self.parse("-config", "x", "-logLevel", "warn")
+        self.assertIs(options["log-level"], LogLevel.warn)
+        self.assertEqual(self.claims, 0)
+        for more in (("--stack", "a=b|c"), ("-generateConfig",), ("-serverIP=x",)):
+            self.assertRaises(usage.UsageError, self.parse, "-config", "x", *more)
+        self.launch()
+        error = self.assertRaises(usage.UsageError, self.parse, "-config", "x")
+        self.assertEqual(str(error), "-config is not for a process that a parent started")
 
     def test_hints(self) -> None:
         """

@@ -1,0 +1,3 @@
+"""
+The configuration file: several clients and servers for one process, in TOML.
+"""

@@ -1,0 +1,76 @@
+"""
+Tests for ``pyptwist.configfile.methods``.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+
+from twisted.internet.testing import MemoryReactorClock
+from twisted.trial.unittest import SynchronousTestCase
+
+from pyptwist.configfile import methods as module
+from pyptwist.configfile.methods import explain, rehearse
+from pyptwist.configfile.plan import parse
+from pyptwist.errors import ConfigurationError
+
+_SERVER = '[[server]]\nmethod = "obfs4"\nlisten = "127.0.0.1:1"\ntarget = "127.0.0.1:2"\n'
+
+
+class RehearseTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.directory = os.path.abspath(self.mktemp())
+        os.mkdir(self.directory)
+        self.patch(tempfile, "tempdir", self.directory)
+
+    def rehearse(self, text: str) -> list[str]:
+        """
+        :returns: what is wrong with a file, of which nothing stays.
+        """
+        problems = rehearse(MemoryReactorClock(), parse(text.encode(), self.directory))
+        self.assertEqual(os.listdir(self.directory), [])
+        return problems
+
+    def test_sound(self) -> None:
+        self.assertEqual(self.rehearse(_SERVER + '[[client]]\nmethod = "obfs4"\n'), [])
+
+    def test_options(self) -> None:
+        """
+        Those of the server's methods, those of all servers, and a client's.
+        """
+        for line in ('decoy = "nowhere"', "proxy-protocol = 2", 'node-id = "x"'):
+            (problem,) = self.rehearse(f"{_SERVER}options = {{ {line} }}\n")
+            self.assertTrue(problem.startswith("[[server]] 1: the "), problem)
+            self.assertIn(line.partition(" ")[0] if "node" not in line else "drbg-seed", problem)
+
+    def test_client(self) -> None:
+        """
+        A client's are looked at where its server is known, or must be.
+        """
+        client = '[[client]]\nmethod = "obfs4"\n'
+        for more, problems in (
+            ("", 0),
+            ('server = "192.0.2.1:1"\n', 1),
+            ('mode = "transparent-TCP"\n', 1),
+            ('mode = "STUN"\nserver = "192.0.2.1:1"\n', 1),
+        ):
+            self.assertEqual(len(self.rehearse(client + more)), problems, more)
+
+    def test_foreign(self) -> None:
+        """
+        A method that ends the program, or fails as it likes, is one problem.
+        """
+
+        def fail(*arguments: object) -> None:
+            raise errors.pop()
+
+        errors: list[BaseException] = [SystemExit(3), ZeroDivisionError("a\nb 192.0.2.1:1")]
+        self.patch(module, "rehearseServer", fail)
+        self.assertEqual(
+            self.rehearse(_SERVER), ["[[server]] 1: ZeroDivisionError: a b [scrubbed]"]
+        )
+        self.assertEqual(self.rehearse(_SERVER), ["[[server]] 1: SystemExit: 3"])
+
+    def test_explain(self) -> None:
+        self.assertEqual(explain(ConfigurationError("it is so")), "it is so")
