@@ -25,6 +25,7 @@ from twisted.internet.interfaces import (
     IStreamServerEndpoint,
     ITransport,
 )
+from twisted.python.failure import Failure
 from zope.interface import Attribute, Interface
 
 from pyptwist.addresses import HostPort
@@ -32,6 +33,7 @@ from pyptwist.arguments import Arguments
 
 if TYPE_CHECKING:
     from pyptwist.codec import Effect
+    from pyptwist.errors import PTError
     from pyptwist.metrics import Metrics
     from pyptwist.state import StateDirectory
 
@@ -85,6 +87,10 @@ class Context:
     :ivar entropy: gives that many unpredictable bytes.
     :ivar wallClock: gives the Unix time in seconds, for protocols that put the
         date into a handshake.
+    :ivar alias: what connections are to call their method, if not by its own
+        name: the name of the stack that it is the topmost layer of.
+    :ivar refusals: what a server's connections tell about their peers; None if
+        nobody wants to know.
     """
 
     reactor: Any
@@ -93,6 +99,8 @@ class Context:
     metrics: Metrics
     entropy: Callable[[int], bytes] = os.urandom
     wallClock: Callable[[], float] = time.time
+    alias: str | None = None
+    refusals: IRefusals | None = None
 
 
 class ITransportMethod(Interface):
@@ -138,6 +146,11 @@ class IServerTransportEndpoint(IStreamServerEndpoint):
 class IServerTransport(ITransportMethod):
     """
     A method that can be listened on.
+
+    One whose servers are to have decoys (``pyptwist.decoy``) has the attributes
+    ``serverSpeaksFirst``, which is False then, and ``admitsAnybody``, as
+    ``CodecServerTransport`` has; and the protocol of each of its network
+    connections is an ``IRefusable`` that tells ``Context.refusals``.
     """
 
     def serverEndpoint(
@@ -169,6 +182,44 @@ class ITransportConnection(ITransport, IConsumer, IPushProducer):
         """
 
 
+class IRefusals(Interface):
+    """
+    Who is told what a server's connections find out about their peers, while
+    something can be done about it.
+
+    Each connection calls one of these, at most once; each layer of a stack does.
+    The network connection it is about is its ``networkConnection``.
+    """
+
+    def refused(connection: IRefusable, error: PTError) -> None:
+        """
+        The peer is a stranger, and was sent nothing.  If nobody calls
+        ``connection.detach()``, it stays as silent until its end.
+
+        :param error: what was wrong.
+        """
+
+    def committed(connection: IRefusable) -> None:
+        """
+        The peer was answered, or let in: nothing can be undone.
+        """
+
+
+class IRefusable(ITransportConnection):
+    """
+    A transport connection that can be parted from its network connection.
+    """
+
+    def detach(reason: Failure) -> None:
+        """
+        Somebody else has the network connection from now on: end here and in
+        all layers above, without a word to it.
+
+        :param reason: what the application is told, if there is one, and what
+            is counted.
+        """
+
+
 class ICodec(Interface):
     """
     A one-to-one transport method's state machine for one network connection.
@@ -183,6 +234,10 @@ class ICodec(Interface):
         "May change in every call."
     )
     backlog: int = Attribute("Bytes taken by send() and not yet in a Transmit.")
+    refusal: PTError | None = Attribute(
+        "What was wrong, once a server's codec has found that its peer is a stranger, "
+        "and keeps silent; else None.  ``CodecBase.drainUntil`` sets it."
+    )
 
     def start(now: float) -> list[Effect]:
         """
@@ -209,6 +264,14 @@ class ICodec(Interface):
     def receiveEnd(now: float) -> list[Effect]:
         """
         The peer sends no more, or the network connection is gone.
+        """
+
+    def refuse(error: PTError, now: float) -> list[Effect]:
+        """
+        A codec above has set its ``refusal``.  Nothing comes of that in a codec
+        that lets in anybody, or that knows its peer; another one refuses him too.
+
+        :param error: what was wrong.
         """
 
     def timerFired(now: float) -> list[Effect]:

@@ -105,6 +105,7 @@ class ConformanceTests(CodecConformance, SynchronousTestCase):
     """
 
     method = _Method
+    plain = True
 
 
 class ClientTests(SynchronousTestCase):

@@ -5,6 +5,7 @@ leaves Twisted whole when it goes.
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -25,14 +26,21 @@ NOT_COPIED = shutil.ignore_patterns(
 NOT_LENT = ("pyptwist", "__editable__", "twisted", "Twisted", "__pycache__")
 
 
-def run(*command: str | Path, cwd: Path) -> str:
+def run(*command: str | Path, cwd: Path, path: str = "") -> str:
     """
     Run a program that must succeed.
 
+    :param path: the ``PYTHONPATH``.
     :returns: what it wrote.
     """
     done = subprocess.run(
-        command, cwd=cwd, capture_output=True, text=True, timeout=120, check=False
+        command,
+        cwd=cwd,
+        env=os.environ | {"PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     if done.returncode:
         raise AssertionError(f"{command} exited with {done.returncode}: {done.stderr}")
@@ -156,15 +164,17 @@ class PackagingTests(SynchronousTestCase):
 
     def test_wheelContents(self) -> None:
         """
-        The wheel holds every module of the package, one plugin file, and
-        nothing else: no tests, no second ``twisted/__init__.py``.
+        The wheel holds every file of the package, one plugin file, and nothing
+        else: no tests, no second ``twisted/__init__.py``.
         """
-        modules = {
-            str(path.relative_to(self.source)) for path in self.source.glob("pyptwist/**/*.py")
+        files = {
+            str(path.relative_to(self.source))
+            for path in (self.source / "pyptwist").rglob("*")
+            if path.is_file()
         }
         with zipfile.ZipFile(self.build("wheel")) as wheel:
             names = {name for name in wheel.namelist() if ".dist-info/" not in name}
-        self.assertEqual(names, modules | {PLUGINS, "pyptwist/py.typed"})
+        self.assertEqual(names, files | {PLUGINS})
 
     def test_sdistContents(self) -> None:
         """

@@ -109,6 +109,14 @@ class TransportPluginTests(SynchronousTestCase):
         plugin.clientEndpoint(memoryContext(self.mktemp()), TARGET, Arguments())
         self.assertIn("heavymethod", sys.modules)
 
+    def test_loadServer(self) -> None:
+        """
+        Likewise for a server.
+        """
+        TransportPlugin("m", server="tests.memory.Hello").loadServer()
+        missing = TransportPlugin("m", server="tests.memory.Missing")
+        self.assertRaises(AttributeError, missing.loadServer)
+
     def test_loadClient(self) -> None:
         """
         Whether a client can be imported can be known beforehand.
@@ -130,6 +138,19 @@ class TransportPluginTests(SynchronousTestCase):
         self.assertEqual(plugin.clientEndpoint(context, None, arguments), "client")
         self.assertEqual(plugin.serverEndpoint(context, TARGET, arguments), "server")
         self.assertEqual(Asked.asked, [(context, None, arguments), (context, TARGET, arguments)])
+
+    def test_strangers(self) -> None:
+        """
+        What a method says about strangers, or does not, the plugin says.
+        """
+        for dotted, expected in (
+            ("tests.memory.Hello", (False, False)),
+            ("pyptwist.transports.dummy.Dummy", (False, True)),
+            ("pyptwist.transports.obfs3.Obfs3", (True, False)),
+            ("builtins.object", (None, False)),
+        ):
+            plugin = TransportPlugin("m", server=dotted)
+            self.assertEqual((plugin.serverSpeaksFirst, plugin.admitsAnybody), expected)
 
     def test_server(self) -> None:
         """

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from pyptwist import limits
 from pyptwist.relay import RelayEnd, join
 from pyptwist.testing import MemoryNetwork
-from pyptwist.testing.endpoints import Application, Applications, Endless
+from pyptwist.testing.applications import Application, Applications, Endless
 
 
 class RelayTests(SynchronousTestCase):

@@ -17,8 +17,7 @@ from pyptwist.bridgeline import BridgeLine
 from pyptwist.demo.transfer import Application, Destination, Download, Talk, Upload
 from pyptwist.demo.wire import Beginnings, excerpt
 from pyptwist.errors import Cause, PTError, causeOf
-from pyptwist.loopback.children import OWN
-from pyptwist.loopback.pair import Pair
+from pyptwist.loopback.pair import OWN, Pair
 from pyptwist.loopback.wiretap import Wiretap
 
 _MIB = 1 << 20
@@ -89,7 +88,7 @@ class Demo:
         return bridge
 
     def _introduce(self, name: str, began: float) -> None:
-        process: Any = self._pair.children[-1].transport
+        process = self._pair.children[-1]
         took = self._reactor.seconds() - began
         self._say(f"    {name}  process {process.pid}, ready after {took:.2f} s")
 

@@ -22,11 +22,16 @@ from pyptwist.interfaces import ICodec
 from pyptwist.proxies.httpconnect import HTTPConnectClient
 from pyptwist.proxies.socks4a import Socks4aClient
 from pyptwist.proxies.socks5 import Socks5Client
-from pyptwist.proxies.socks5server import Refuse, Socks5Negotiation
+from pyptwist.proxies.socks5server import ALL_METHODS, Refuse, Socks5Negotiation
 from pyptwist.testing import CodecPair, fixedEntropy, memoryContext
 from pyptwist.testing.codecs import Side
+from pyptwist.transports.b64 import B64
 from pyptwist.transports.dummy import Dummy
+from pyptwist.transports.obfs2 import Obfs2
+from pyptwist.transports.obfs3 import Obfs3
 from pyptwist.transports.obfs4.method import Obfs4
+from pyptwist.transports.scramblesuit.method import ScrambleSuit
+from tests.transports.scramblesuit.pairs import Purse, clientCodec, serverCodec, serverShared
 
 EXAMPLES = int(os.environ.get("PYPTWIST_FUZZ_EXAMPLES", "200"))
 TARGET = HostPort("example.org", 443)
@@ -61,9 +66,18 @@ def extORPortPair() -> Codecs:
     return client, ExtORPortServer(COOKIE, fixedEntropy("server"))
 
 
+def scrambleSuitTicketPair() -> Codecs:
+    """
+    A client that has a ticket.
+    """
+    shared = serverShared()
+    return clientCodec(Purse(shared.mint.issue())), serverCodec(shared)
+
+
 OBFS4 = Arguments(
     {"node-id": "00" * 20, "private-key": "11" * 32, "drbg-seed": "22" * 24, "iat-mode": "0"}
 )
+SCRAMBLESUIT = Arguments(password="A" * 32)
 
 
 def heardByServer(make: Callable[[], Codecs]) -> bytes:
@@ -140,6 +154,34 @@ class CodecTests(FuzzCase):
     Each codec.
     """
 
+    def test_obfs2Server(self) -> None:
+        """
+        obfs2's server.
+        """
+        make = methodPair(Obfs2, Arguments())
+        self.check(lambda: make()[1], heardByServer(make))
+
+    def test_obfs2Client(self) -> None:
+        """
+        obfs2's client.
+        """
+        make = methodPair(Obfs2, Arguments())
+        self.check(lambda: make()[0], heardByClient(make))
+
+    def test_obfs3Server(self) -> None:
+        """
+        obfs3's server.
+        """
+        make = methodPair(Obfs3, Arguments())
+        self.check(lambda: make()[1], heardByServer(make))
+
+    def test_obfs3Client(self) -> None:
+        """
+        obfs3's client.
+        """
+        make = methodPair(Obfs3, Arguments())
+        self.check(lambda: make()[0], heardByClient(make))
+
     def test_obfs4Server(self) -> None:
         """
         obfs4's server.
@@ -153,6 +195,36 @@ class CodecTests(FuzzCase):
         """
         make = methodPair(Obfs4, OBFS4)
         self.check(lambda: make()[0], heardByClient(make))
+
+    def test_b64Server(self) -> None:
+        """
+        b64's server.
+        """
+        make = methodPair(B64, Arguments())
+        self.check(lambda: make()[1], heardByServer(make))
+
+    def test_b64Client(self) -> None:
+        """
+        b64's client.
+        """
+        make = methodPair(B64, Arguments())
+        self.check(lambda: make()[0], heardByClient(make))
+
+    def test_scrambleSuitServer(self) -> None:
+        """
+        scramblesuit's server, and clients with a password or a ticket.
+        """
+        make = methodPair(ScrambleSuit, SCRAMBLESUIT)
+        for pair in (make, scrambleSuitTicketPair):
+            self.check(lambda pair=pair: pair()[1], heardByServer(pair))  # type: ignore[misc]
+
+    def test_scrambleSuitClient(self) -> None:
+        """
+        scramblesuit's client, with a password or a ticket.
+        """
+        make = methodPair(ScrambleSuit, SCRAMBLESUIT)
+        for pair in (make, scrambleSuitTicketPair):
+            self.check(lambda pair=pair: pair()[0], heardByClient(pair))  # type: ignore[misc]
 
     def test_dummy(self) -> None:
         """
@@ -205,12 +277,16 @@ class Socks5ServerTests(SynchronousTestCase):
             b"\x05\x02\x00\x02\x01\x09cert=a;b=\x01\x00"
             b"\x05\x01\x00\x03\x0bexample.org\x01\xbbpayload"
         )
+        | inputs(
+            b'\x05\x01\x09\x00\x00\x00\x12{"cert": ["a", 1]}'
+            b"\x05\x01\x00\x03\x0bexample.org\x01\xbbpayload"
+        )
     )
     def test_anything(self, pieces: list[bytes]) -> None:
         """
         Any input gives events; nothing follows a refusal.
         """
-        negotiation = Socks5Negotiation()
+        negotiation = Socks5Negotiation(ALL_METHODS)
         events = [event for piece in pieces for event in negotiation.receive(piece)]
         refusals = [event for event in events if isinstance(event, Refuse)]
         self.assertLessEqual(len(refusals), 1)
@@ -223,7 +299,7 @@ class Socks5ServerTests(SynchronousTestCase):
         """
         Garbage has the same outcome however it is cut.
         """
-        whole, cutUp = Socks5Negotiation(), Socks5Negotiation()
+        whole, cutUp = Socks5Negotiation(ALL_METHODS), Socks5Negotiation(ALL_METHODS)
         once = whole.receive(data)
         twice = [*cutUp.receive(data[:cut]), *cutUp.receive(data[cut:])]
         self.assertEqual([repr(event) for event in once], [repr(event) for event in twice])

@@ -9,12 +9,13 @@ from typing import Final
 
 from twisted.trial.unittest import TestCase
 
-from tests.destinations import listen
+from pyptwist.testing.destinations import listen
+from pyptwist.testing.environments import pyptwistCommand
+from pyptwist.testing.processes import PTChild, launchClient, launchServer
+from pyptwist.testing.socksclient import socksConnect
+from pyptwist.testing.streams import Address, Stream, together
 from tests.integration.inspection import descriptors, peak, sockets, until
 from tests.interop.exchange import exchange
-from tests.processes import PTChild, launchClient, launchServer, pyptwistCommand
-from tests.socksclient import socksConnect
-from tests.streams import Address, Stream, together
 
 _WARM_UP: Final = 4 << 20
 

@@ -17,7 +17,7 @@ from typing import Final
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
 
-from tests.streams import Address
+from pyptwist.testing.streams import Address
 
 _PROC: Final = Path("/proc")
 

@@ -13,7 +13,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
-from tests.streams import CHUNK, Stream
+from pyptwist.testing.streams import CHUNK, Stream
 
 #: Bytes that the kernel's buffers cannot hold between two ends.
 _TOO_MUCH: Final = 256 << 20

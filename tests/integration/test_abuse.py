@@ -11,13 +11,13 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
 from pyptwist import limits
-from tests.destinations import listen, sink
+from pyptwist.testing.destinations import listen, sink
+from pyptwist.testing.socksclient import SocksRefused, socksConnect, socksGreet, socksRequest
+from pyptwist.testing.streams import Stream, connect, payload, together
+from pyptwist.testing.wiretap import Tap
 from tests.integration.abuse import AbuseCase
 from tests.integration.inspection import cpuSeconds, until
 from tests.integration.pour import Pour
-from tests.interop.tap import Tap
-from tests.socksclient import SocksRefused, socksConnect, socksGreet, socksRequest
-from tests.streams import Stream, connect, payload, together
 
 _KIB: Final = 1 << 10
 _MIB: Final = 1 << 20

@@ -10,21 +10,20 @@ from collections.abc import Mapping
 from twisted.trial.unittest import TestCase
 
 import pyptwist
-from tests.children import Child, Ended, descendants, spawn
-from tests.destinations import echo, listen
-from tests.integration.variables import clientVariables, serverVariables
-from tests.processes import (
-    PTChild,
+from pyptwist.registry import clientTransports
+from pyptwist.testing.children import Child, Ended, spawn
+from pyptwist.testing.destinations import echo, listen
+from pyptwist.testing.environments import (
     baseEnvironment,
     freshDirectory,
-    launch,
-    launchClient,
-    launchServer,
     pyptwistCommand,
     twistdCommand,
 )
-from tests.socksclient import SocksRefused, socksConnect
-from tests.streams import payload, sha256, together
+from pyptwist.testing.processes import PTChild, launch, launchClient, launchServer
+from pyptwist.testing.socksclient import SocksRefused, socksConnect
+from pyptwist.testing.streams import payload, sha256, together
+from pyptwist.testing.survivors import descendants
+from tests.integration.variables import clientVariables, serverVariables
 
 _STATUS = f"STATUS TYPE=version IMPLEMENTATION=pyptwist VERSION={pyptwist.__version__}"
 
@@ -63,7 +62,7 @@ class Forms(TestCase):
                     obfs4.line,
                     "CMETHOD-ERROR nonexistent"
                     " there is no transport method 'nonexistent' for this role;"
-                    " installed: dummy, obfs4",
+                    f" installed: {', '.join(sorted(clientTransports()))}",
                     "CMETHODS DONE",
                 ],
             )
@@ -245,7 +244,7 @@ class Errors(TestCase):
         A version that nobody speaks.
         """
         state = freshDirectory(self)
-        lines = await self.refused(clientVariables(state, MANAGED_TRANSPORT_VER="2.1"))
+        lines = await self.refused(clientVariables(state, MANAGED_TRANSPORT_VER="1a,4"))
         self.assertEqual(lines, ["VERSION-ERROR no-version"])
 
     async def test_environment(self) -> None:

@@ -10,8 +10,10 @@ from typing import Any, cast
 from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
-from tests.children import Child, Ended, descendants, spawn
-from tests.processes import baseEnvironment, freshDirectory, pyptwistCommand
+from pyptwist.registry import serverTransports
+from pyptwist.testing.children import Child, Ended, spawn
+from pyptwist.testing.environments import baseEnvironment, freshDirectory, pyptwistCommand
+from pyptwist.testing.survivors import descendants
 
 
 class DemoTests(TestCase):
@@ -64,6 +66,19 @@ class DemoTests(TestCase):
         self.assertEqual(await demo.whenEnded(), Ended(0, None))
         self.assertEqual(len(re.findall("GET /f", "\n".join(demo.lines))), 3)
 
+    async def test_stack(self) -> None:
+        """
+        A stack is demonstrated, too, written out or by a name.
+        """
+        for more, name in (
+            (["demo", "--method=obfs4|b64"], "obfs4_b64"),
+            (["--stack=mine=obfs4|dummy", "demo", "--method=mine"], "mine"),
+        ):
+            command = [*pyptwistCommand(), *more, "--size=1"]
+            demo = spawn(self, Child("demo"), command, baseEnvironment())
+            self.assertEqual(await demo.whenEnded(), Ended(0, None))
+            self.assertRegex("\n".join(demo.lines), rf"Bridge {name} \S+ obfs4-cert=\S{{70}} ")
+
     async def test_noSuchMethod(self) -> None:
         """
         What cannot be is an error, in one line.
@@ -72,9 +87,9 @@ class DemoTests(TestCase):
         self.assertEqual(await demo.whenEnded(), Ended(1, None))
         self.assertEqual(
             demo.errors.decode(),
-            "pyptwist: the child did not start: SMETHOD-ERROR nonexistent"
+            "pyptwist: the child has no nonexistent:"
             " there is no transport method 'nonexistent' for this role;"
-            " installed: dummy, obfs4\n",
+            f" installed: {', '.join(sorted(serverTransports()))}\n",
         )
 
     async def test_badSize(self) -> None:

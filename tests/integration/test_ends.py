@@ -12,19 +12,14 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
-from tests.children import Ended, descendants, witness
-from tests.destinations import echo, listen
+from pyptwist.testing.children import Ended
+from pyptwist.testing.destinations import echo, listen
+from pyptwist.testing.environments import freshDirectory, pyptwistCommand, twistdCommand
+from pyptwist.testing.processes import PTChild, launch, launchClient
+from pyptwist.testing.socksclient import socksConnect
+from pyptwist.testing.streams import Stream, payload
+from pyptwist.testing.survivors import descendants, witness
 from tests.integration.variables import clientVariables
-from tests.processes import (
-    PTChild,
-    freshDirectory,
-    launch,
-    launchClient,
-    pyptwistCommand,
-    twistdCommand,
-)
-from tests.socksclient import socksConnect
-from tests.streams import Stream, payload
 
 #: Seconds in which an end must come.  A last resort would need three.
 _SOON = 2.5

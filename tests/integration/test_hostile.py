@@ -10,17 +10,15 @@ from textwrap import dedent
 
 from twisted.trial.unittest import TestCase
 
-from tests.children import Ended
-from tests.processes import (
-    PTChild,
+from pyptwist.testing.children import Ended
+from pyptwist.testing.environments import (
     baseEnvironment,
     freshDirectory,
-    launchClient,
-    launchServer,
     pyptwistCommand,
     twistdCommand,
 )
-from tests.socksclient import SocksRefused, socksConnect
+from pyptwist.testing.processes import PTChild, launchClient, launchServer
+from pyptwist.testing.socksclient import SocksRefused, socksConnect
 
 _NOISE = """
     import os, subprocess, sys

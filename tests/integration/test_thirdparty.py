@@ -12,18 +12,13 @@ from typing import Final
 
 from twisted.trial.unittest import TestCase
 
-from tests.children import Child, Ended, spawn
-from tests.destinations import echo, listen
-from tests.interop.tap import Tap
-from tests.processes import (
-    baseEnvironment,
-    freshDirectory,
-    launchClient,
-    launchServer,
-    twistdCommand,
-)
-from tests.socksclient import SocksRefused, socksConnect
-from tests.streams import payload
+from pyptwist.testing.children import Child, Ended, spawn
+from pyptwist.testing.destinations import echo, listen
+from pyptwist.testing.environments import baseEnvironment, freshDirectory, twistdCommand
+from pyptwist.testing.processes import launchClient, launchServer
+from pyptwist.testing.socksclient import SocksRefused, socksConnect
+from pyptwist.testing.streams import payload
+from pyptwist.testing.wiretap import Tap
 
 _METHOD: Final = '''
     """
@@ -92,6 +87,7 @@ _TESTS: Final = """
     class MaskTests(CodecConformance, EndpointConformance, SynchronousTestCase):
         method = Mask
         serverArguments = Arguments(key="00112233445566778899aabbccddeeff")
+        plain = True
 """
 
 _USE: Final = """

@@ -1,21 +1,23 @@
 """
-Unmodified tor over obfs4, in a private network: our transport at both ends, and
-at either end with obfs4proxy at the other.
+Unmodified tor over pluggable transports, in a private network: ours at both
+ends, and at either end with obfs4proxy at the other.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import product
 
 from twisted.internet.defer import gatherResults
 from twisted.trial.unittest import TestCase
 
-from tests.destinations import Destination, listen
-from tests.integration.tornet import CLIENT_OUTBOUND, Tor, TorNetwork, clientsOf
-from tests.processes import pyptwistCommand, requirePeer, twistdCommand
-from tests.socksclient import socksConnect
-from tests.streams import Stream, bounded, payload, sha256
+from pyptwist.testing.destinations import Destination, listen
+from pyptwist.testing.environments import pyptwistCommand, twistdCommand
+from pyptwist.testing.socksclient import socksConnect
+from pyptwist.testing.streams import Stream, bounded, payload, sha256, together
+from tests.integration.tornet import CLIENT_OUTBOUND, Bridge, Tor, TorNetwork, clientsOf
+from tests.peers import requirePeer
 
 #: What the client fetches, in bytes.
 SIZE = 8 << 20
@@ -30,52 +32,89 @@ COMPLAINT = re.compile(
 )
 
 
+PYPTWIST = "pyptwist"
+TWISTD = "twistd"
+OBFS4PROXY = "obfs4proxy"
+
+STACK = ["--stack", "b64_obfs4=obfs4|b64"]
+
+
+def commands(*whose: str) -> dict[str, list[str]]:
+    """
+    :returns: the command lines of transports.
+    """
+    makers = {PYPTWIST: pyptwistCommand, TWISTD: twistdCommand}
+    return {name: makers[name]() if name in makers else [requirePeer(name)] for name in whose}
+
+
 class TorTests(TestCase):
     """
-    One network each; a test is one pair of a client's and a server's transport.
+    One network each, with a bridge for each server's transport, and a client for
+    each client's transport and each bridge.
     """
 
     timeout = 120
 
-    async def test_ours(self) -> None:
+    async def test_obfs4(self) -> None:
         """
-        Our client and our server, both forms of the command.
+        With obfs4proxy at both ends, too: if only that fails, blame the network.
         """
-        await self.check(pyptwistCommand(), twistdCommand(), CLIENT_OUTBOUND)
+        await self.check("obfs4", commands(PYPTWIST, OBFS4PROXY), commands(TWISTD, OBFS4PROXY))
 
-    async def test_ourClient(self) -> None:
-        """
-        Our client and obfs4proxy's server.
-        """
-        await self.check(twistdCommand(), [requirePeer("obfs4proxy")], CLIENT_OUTBOUND)
+    async def test_obfs3(self) -> None:
+        await self.check("obfs3", commands(TWISTD, OBFS4PROXY), commands(PYPTWIST, OBFS4PROXY))
 
-    async def test_ourServer(self) -> None:
+    async def test_scramblesuit(self) -> None:
         """
-        obfs4proxy's client, which ignores the outbound address, and our server.
+        obfs4proxy has no server of it.
         """
-        await self.check([requirePeer("obfs4proxy")], pyptwistCommand(), "127.0.0.1")
+        await self.check("scramblesuit", commands(PYPTWIST, OBFS4PROXY), commands(PYPTWIST))
 
-    async def test_baseline(self) -> None:
+    async def test_stack(self) -> None:
         """
-        obfs4proxy at both ends: if this fails, blame the network.
+        obfs4 over b64, of whose weakness both sides warn.
         """
-        peer = [requirePeer("obfs4proxy")]
-        await self.check(peer, peer, "127.0.0.1")
+        clients, servers = (
+            {name: command + STACK for name, command in commands(which).items()}
+            for which in (PYPTWIST, TWISTD)
+        )
+        await self.check("b64_obfs4", clients, servers, ["b64: its base64 is easily told apart"])
 
-    async def check(self, client: Sequence[str], server: Sequence[str], origin: str) -> None:
+    async def check(
+        self,
+        method: str,
+        clients: Mapping[str, list[str]],
+        servers: Mapping[str, list[str]],
+        cautions: Sequence[str] = (),
+    ) -> None:
         """
-        :param client: command line of the client's transport.
-        :param server: command line of the server's transport.
-        :param origin: the address that the client's transport connects from.
+        :param clients: the command lines of the clients' transports.
+        :param servers: the command lines of the servers' transports.
+        :param cautions: what each tor warns of, and is right to.
         """
         network = TorNetwork(self)
-        await network.start(client, server)
-        await self.fetch(await network.client.listener("Socks"))
-        await self.checkClientsAddress(network, origin)
-        await self.checkNothingLeft(network.client, "KILL")
-        await self.checkNothingLeft(network.bridge, "TERM")
-        for tor in network.client, network.bridge:
-            self.assertEqual([line for line in tor.lines if COMPLAINT.search(line)], [], tor.name)
+        await network.start()
+        bridges = await together(
+            *(network.startBridge(f"bridge{name}", method, servers[name]) for name in servers)
+        )
+        pairs = list(product(clients, bridges))
+        tors = await together(
+            *(
+                network.startClient(f"{name}{number}", bridge, clients[name])
+                for number, (name, bridge) in enumerate(pairs)
+            )
+        )
+        for tor in tors:
+            await self.fetch(await tor.listener("Socks"))
+        for bridge in bridges:
+            await self.checkAddresses(bridge, {origin(name) for name in clients})
+        await together(*(self.checkNothingLeft(tor, "KILL") for tor in tors))
+        await together(*(self.checkNothingLeft(bridge, "TERM") for bridge in bridges))
+        for tor in *tors, *bridges:
+            complaints = [line for line in tor.lines if COMPLAINT.search(line)]
+            self.assertEqual(len(complaints), len(cautions), f"{tor.name}: {complaints}")
+            for complaint, caution in zip(complaints, cautions, strict=True):
+                self.assertIn(caution, complaint)
 
     async def fetch(self, proxy: tuple[str, int]) -> None:
         """
@@ -88,20 +127,23 @@ class TorTests(TestCase):
         self.assertTrue(head.startswith(b"HTTP/1.0 200 "), head)
         self.assertEqual(await stream.digest(SIZE), sha256(body))
 
-    async def checkClientsAddress(self, network: TorNetwork, origin: str) -> None:
+    async def checkAddresses(self, bridge: Bridge, origins: set[str]) -> None:
         """
-        The bridge's tor was told who the client is and by which transport.
+        The bridge's tor was told who its clients are and by which transport.
+
+        :param origins: the addresses that their transports connect from.
         """
-        clients = clientsOf(network.bridgeAddress)
-        self.assertEqual({client.rpartition(":")[0] for client in clients}, {origin})
-        known = await network.bridge.ask("orconn-status")
-        debug = network.bridgeDebug()
+        clients = clientsOf(bridge.address)
+        self.assertEqual({client.rpartition(":")[0] for client in clients}, origins)
+        known = await bridge.ask("orconn-status")
+        debug = bridge.debug()
         told = re.findall(r"Received USERADDR.* to '(.*)'", debug)
         seen = re.findall(r"Seen client from '(.*)' with transport '(.*)'", debug)
         for client in clients:
             self.assertIn(f"{client} CONNECTED", known)
             self.assertIn(client, told)
-        self.assertIn((origin, "obfs4"), seen)
+        for origin in origins:
+            self.assertIn((origin, bridge.method), seen)
 
     async def checkNothingLeft(self, tor: Tor, signal: str) -> None:
         """
@@ -113,6 +155,14 @@ class TorTests(TestCase):
         await tor.whenEnded()
         ends = gatherResults(transports)
         await bounded(ends, AFTERLIFE, f"the end of the {tor.name}'s transport")
+
+
+def origin(name: str) -> str:
+    """
+    :returns: the address that a client's transport connects from: obfs4proxy
+        ignores the one that tor tells it.
+    """
+    return "127.0.0.1" if name == OBFS4PROXY else CLIENT_OUTBOUND
 
 
 def webServer(test: TestCase, body: bytes) -> Destination:

@@ -10,8 +10,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 from twisted.trial.unittest import TestCase
 
-from tests.children import Ended
-from tests.destinations import echo, listen
+from pyptwist.testing.children import Ended
+from pyptwist.testing.conversation import Method
+from pyptwist.testing.destinations import echo, listen
+from pyptwist.testing.environments import freshDirectory, pyptwistCommand
+from pyptwist.testing.processes import PTChild, launch, launchClient, launchServer
+from pyptwist.testing.socksclient import SocksRefused, socksConnect
+from pyptwist.testing.streams import Address, Stream, payload, sha256, together
+from pyptwist.testing.wiretap import Tap
 from tests.integration.inspection import sockets, until
 from tests.integration.upstreamproxies import (
     SOURCE,
@@ -22,18 +28,6 @@ from tests.integration.upstreamproxies import (
     tinyproxy,
 )
 from tests.integration.variables import clientVariables
-from tests.interop.tap import Tap
-from tests.processes import (
-    Method,
-    PTChild,
-    freshDirectory,
-    launch,
-    launchClient,
-    launchServer,
-    pyptwistCommand,
-)
-from tests.socksclient import SocksRefused, socksConnect
-from tests.streams import Address, Stream, payload, sha256, together
 
 if TYPE_CHECKING:
     _Base = TestCase

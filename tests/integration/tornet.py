@@ -1,9 +1,9 @@
 """
-A private tor network on loopback: an authority, an exit, a bridge and a client.
+A private tor network on loopback: an authority, an exit, bridges and clients.
 
 Every tor is in testing mode, knows no authority but ours, and may only send
 from 127.0.0.0/8, so nothing can leave this machine.  All waiting is for lines
-of tor's log.
+of tor's log, or in its files.
 """
 
 from __future__ import annotations
@@ -14,20 +14,24 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
+from twisted.internet import reactor
 from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
-from tests.children import GRACE, Child, Ended, descendants, spawn, witness
-from tests.processes import baseEnvironment, freshDirectory, requirePeer
-from tests.streams import Address, Stream, connect
+from pyptwist.testing.children import GRACE, Child, Ended, spawn
+from pyptwist.testing.environments import baseEnvironment, freshDirectory
+from pyptwist.testing.streams import Address, Stream, connect
+from pyptwist.testing.survivors import descendants, witness
+from tests.peers import requirePeer
 
 #: Seconds for each tor to get ready; two to six are usual, and ten more for the
 #: authority if the exit was too late for its first vote.
 BOOTSTRAP: Final = 45.0
 
-#: Where a client's transport connects from, if it heeds what tor tells it.
+#: Where clients' transports connect from, if they heed what tor tells them.
 CLIENT_OUTBOUND: Final = "127.0.0.2"
 
 _COMMON: Final = """
@@ -88,8 +92,8 @@ ExitRelay 0
 ORPort 127.0.0.1:auto
 ExtORPort auto
 SocksPort 0
-ServerTransportPlugin obfs4 exec {command}
-ServerTransportListenAddr obfs4 127.0.0.1:{port}
+ServerTransportPlugin {method} exec {command}
+ServerTransportListenAddr {method} 127.0.0.1:{port}
 Log [general,net]debug file {debug}
 """
 
@@ -99,8 +103,8 @@ ConfluxEnabled 0
 SocksPort 127.0.0.1:auto
 OutboundBindAddressPT {outbound}
 UseBridges 1
-ClientTransportPlugin obfs4 exec {command}
-{bridge}
+ClientTransportPlugin {method} exec {command}
+{line}
 """
 
 
@@ -159,23 +163,50 @@ class Tor(Child):
         return (await stream.readUntil(b"\r\n.\r\n")).decode().splitlines()[:-1]
 
 
+_T = TypeVar("_T", bound=Tor)
+
+
 async def _command(stream: Stream, command: str, expected: str) -> None:
     stream.write(command.encode() + b"\r\n")
     answer = (await stream.readUntil(b"\n")).decode()
     assert answer == expected, f"tor answers {answer!r} to {command.partition(' ')[0]}"
 
 
+class Bridge(Tor):
+    """
+    The tor behind a server's transport.
+
+    :ivar method: the transport's name.
+    :ivar address: where it listens.
+    """
+
+    def __init__(self, test: TestCase, name: str, directory: Path, method: str) -> None:
+        super().__init__(test, name, directory)
+        self.method = method
+        self.address: Address = ("127.0.0.1", freePorts(1)[0])
+        self.log = directory.with_suffix(".debug")
+
+    def debug(self) -> str:
+        """
+        :returns: its debug log so far.
+        """
+        return self.log.read_text(errors="backslashreplace")
+
+    async def whenBridgeLine(self) -> str:
+        """
+        Wait until tor has made the line for clients of the transport's arguments.
+        """
+        found = await _whenWritten(self.directory / "bridgelines", rf"^Bridge {self.method} .*")
+        return found.group()
+
+
 class TorNetwork:
     """
     The network of one test, whose cleanup ends every process.
 
-    :ivar bridge: the tor behind the server's transport.
-    :ivar client: the tor in front of the client's transport.
-    :ivar bridgeAddress: where the server's transport listens.
+    Each tor starts when what it needs is there: one that asks too early asks
+    again only seconds later.
     """
-
-    bridge: Tor
-    client: Tor
 
     def __init__(self, test: TestCase) -> None:
         self._test = test
@@ -185,55 +216,54 @@ class TorNetwork:
         (self._root / "resolv.conf").write_text("nameserver 127.0.0.1\n")
         # Any will do until the authority's own fingerprint is known.
         self._authorityLine = f"DirAuthority a 127.0.0.1:9 {'0' * 40}"
-        self._orport, self._dirport, bridge = freePorts(3)
-        self.bridgeAddress: Address = ("127.0.0.1", bridge)
+        self._orport, self._dirport = freePorts(2)
 
-    async def start(self, client: Sequence[str], server: Sequence[str]) -> None:
+    async def start(self) -> None:
         """
-        Start all, and wait until the client's tor is at 100 %.
-
-        Each starts when what it needs is there: a tor that asks too early asks
-        again only seconds later.
-
-        :param client: the command line of the client's transport: an absolute
-            path and words without blanks, since tor has no quotes and looks
-            into no PATH.
-        :param server: the same for the bridge.
+        Start what all bridges and clients share.
         """
         authority = await self._startAuthority()
-        self._launch("exit", _EXIT)
-        consensus = authority.directory / "cached-microdesc-consensus"
-        await authority.when(
-            lambda: (consensus.exists() and "\nr exit " in consensus.read_text()) or None,
-            BOOTSTRAP,
-            "a consensus with the exit",
-        )
-        port, debug = self.bridgeAddress[1], self._root / "bridge.debug"
-        self.bridge = self._launch(
-            "bridge", _BRIDGE.format(command=" ".join(server), port=port, debug=debug)
-        )
-        await self.bridge.whenLine("Registered server transport 'obfs4'")
-        await self.bridge.bootstrapped(75)
-        self.client = self._launch(
-            "client",
-            _CLIENT.format(
-                command=" ".join(client), bridge=self._bridgeLine(), outbound=CLIENT_OUTBOUND
-            ),
-        )
-        await self.client.bootstrapped(100)
+        exit = self._launch(Tor(self._test, "exit", self._root / "exit"), _EXIT)
+        # Without any one of them there are no circuits; and an exit takes streams
+        # from relays only that it knows.
+        for tor in authority, exit:
+            for relay in authority, exit:
+                await _whenWritten(tor.directory / _CONSENSUS, rf"^r {relay.name} ")
 
-    def bridgeDebug(self) -> str:
+    async def startBridge(self, name: str, method: str, command: Sequence[str]) -> Bridge:
         """
-        :returns: the bridge's debug log so far.
-        """
-        return (self._root / "bridge.debug").read_text(errors="backslashreplace")
+        Start a bridge, and wait until it is ready for clients.
 
-    def _bridgeLine(self) -> str:
+        :param name: up to 19 letters and digits, like none before.
+        :param method: the name of its transport.
+        :param command: the transport's command line: an absolute path and words
+            without blanks, since tor has no quotes and looks into no PATH.
         """
-        The line that the bridge's tor itself made of the transport's arguments.
+        bridge = Bridge(self._test, name, self._root / name, method)
+        torrc = _BRIDGE.format(
+            method=method, command=" ".join(command), port=bridge.address[1], debug=bridge.log
+        )
+        self._launch(bridge, torrc)
+        await bridge.whenLine(f"Registered server transport '{method}'")
+        await bridge.bootstrapped(75)
+        return bridge
+
+    async def startClient(self, name: str, bridge: Bridge, command: Sequence[str]) -> Tor:
         """
-        text = (self.bridge.directory / "bridgelines").read_text()
-        return next(line for line in text.splitlines() if line.startswith("Bridge obfs4 "))
+        Start a client, and wait until it is at 100 %.
+
+        The parameters are those of a bridge.
+        """
+        client = Tor(self._test, name, self._root / name)
+        torrc = _CLIENT.format(
+            method=bridge.method,
+            command=" ".join(command),
+            line=await bridge.whenBridgeLine(),
+            outbound=CLIENT_OUTBOUND,
+        )
+        self._launch(client, torrc)
+        await client.bootstrapped(100)
+        return client
 
     async def _startAuthority(self) -> Tor:
         """
@@ -248,7 +278,8 @@ class TorNetwork:
             f"DirAuthority a orport={self._orport} no-v2 v3ident={v3ident}"
             f" 127.0.0.1:{self._dirport} {fingerprint}"
         )
-        return self._launch("authority", self._authorityConfiguration())
+        authority = Tor(self._test, "authority", self._root / "authority")
+        return self._launch(authority, self._authorityConfiguration())
 
     def _authorityConfiguration(self) -> str:
         # Consensuses at multiples of six seconds from now: the first vote is two
@@ -289,11 +320,29 @@ class TorNetwork:
         path.write_text(f"{common}{self._authorityLine}\n{torrc}")
         return path
 
-    def _launch(self, name: str, torrc: str) -> Tor:
-        tor = Tor(self._test, name, self._root / name)
-        command = [self._tor, *_FILES, "-f", str(self._write(name, torrc))]
+    def _launch(self, tor: _T, torrc: str) -> _T:
+        command = [self._tor, *_FILES, "-f", str(self._write(tor.name, torrc))]
         return spawn(self._test, tor, command, baseEnvironment())
 
+
+async def _whenWritten(path: Path, pattern: str) -> re.Match[str]:
+    """
+    Wait for what tor writes into a file, and says nothing of.
+
+    :param pattern: for one line.
+    :returns: the first match.
+    """
+    last = reactor.seconds() + BOOTSTRAP
+    while reactor.seconds() < last:
+        text = path.read_text() if path.exists() else ""
+        if found := re.search(pattern, text, re.MULTILINE):
+            return found
+        await deferLater(reactor, 0.1)
+    raise TimeoutError(f"nothing like {pattern!r} in {path}")
+
+
+#: In the data directory.
+_CONSENSUS: Final = "cached-microdesc-consensus"
 
 #: Keeps the distribution's defaults out.
 _FILES: Final = ("--defaults-torrc", "/dev/null")

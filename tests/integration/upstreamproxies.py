@@ -17,10 +17,12 @@ from typing import Final
 
 from twisted.trial.unittest import TestCase
 
-from tests.children import GRACE, Child, Ended, descendants, spawn
+from pyptwist.testing.children import GRACE, Child, Ended, spawn
+from pyptwist.testing.environments import baseEnvironment, freshDirectory
+from pyptwist.testing.streams import Address
+from pyptwist.testing.survivors import descendants
 from tests.integration.inspection import sockets, until
-from tests.processes import baseEnvironment, freshDirectory, requirePeer
-from tests.streams import Address
+from tests.peers import requirePeer
 
 #: Where the proxies connect from.
 SOURCE: Final = "127.0.0.5"

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.processes import managedEnvironment
+from pyptwist.testing.environments import managedEnvironment
 
 
 def clientVariables(state: str | Path, **more: str) -> dict[str, str]:

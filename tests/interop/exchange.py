@@ -12,8 +12,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
+from pyptwist.testing.streams import CHUNK, Stream, payload, sha256, together
 from pyptwist.transports.obfs4.identity import encodeCert
-from tests.streams import CHUNK, Stream, payload, sha256, together
 
 MIB: Final = 1024 * 1024
 

@@ -19,9 +19,9 @@ from pyptwist.interfaces import Context
 from pyptwist.metrics import Metrics
 from pyptwist.network import DirectNetwork
 from pyptwist.state import StateDirectory
+from pyptwist.testing.environments import freshDirectory
+from pyptwist.testing.streams import Address, Stream, bounded
 from pyptwist.transports.obfs4.method import Obfs4
-from tests.processes import freshDirectory
-from tests.streams import Address, Stream, bounded
 
 
 class TransportStream(Stream):
@@ -35,7 +35,7 @@ class TransportStream(Stream):
 
 class Server(Factory):
     """
-    An obfs4 server in this process; make one with `serve`.
+    A server in this process; make one with `serve`.
 
     :ivar address: where it listens.
     :ivar arguments: what it publishes.
@@ -71,14 +71,17 @@ def context(test: TestCase) -> Context:
     return Context(reactor, network, StateDirectory(freshDirectory(test)), Metrics())
 
 
-async def serve(test: TestCase, options: Mapping[str, str] | None = None) -> Server:
+async def serve(
+    test: TestCase, options: Mapping[str, str] | None = None, method: Any = Obfs4
+) -> Server:
     """
     Start our server on a port that the kernel chooses, until the test's cleanup.
 
     :param options: as an operator would give them.
+    :param method: the class.
     """
     server = Server()
-    endpoint = Obfs4().serverEndpoint(
+    endpoint = method().serverEndpoint(
         context(test), HostPort("127.0.0.1", 0), Arguments(options or {})
     )
     port: Any = await endpoint.listen(server)
@@ -94,14 +97,17 @@ async def serve(test: TestCase, options: Mapping[str, str] | None = None) -> Ser
     return server
 
 
-def connecting(test: TestCase, address: Address, arguments: Mapping[str, str]) -> Deferred[Stream]:
+def connecting(
+    test: TestCase, address: Address, arguments: Mapping[str, str], method: Any = Obfs4
+) -> Deferred[Stream]:
     """
     Begin to connect with our client.
 
     :param arguments: of the bridge line.
+    :param method: the class.
     :returns: the stream, which the test's cleanup drops.
     """
-    endpoint = Obfs4().clientEndpoint(context(test), HostPort(*address), Arguments(arguments))
+    endpoint = method().clientEndpoint(context(test), HostPort(*address), Arguments(arguments))
 
     def connected(stream: Stream) -> Stream:
         test.addCleanup(lambda: Deferred.fromCoroutine(stream.drop()))

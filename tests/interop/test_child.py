@@ -5,12 +5,18 @@ through the PT protocol and SOCKS.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from twisted.trial.unittest import TestCase
 
-from tests.destinations import Destination, echo, listen
+from pyptwist.testing.conversation import Method
+from pyptwist.testing.destinations import Destination, echo, listen
+from pyptwist.testing.environments import pyptwistCommand, twistdCommand
+from pyptwist.testing.processes import launchClient, launchServer
+from pyptwist.testing.socksclient import SocksRefused, socksConnect, socksGreet, socksRequest
+from pyptwist.testing.streams import Address, Stream, connect, payload, together
+from pyptwist.testing.wiretap import Tap
 from tests.interop.exchange import (
     A_WHILE,
     BULK,
@@ -23,17 +29,7 @@ from tests.interop.exchange import (
     exchange,
     withMode,
 )
-from tests.interop.tap import Tap
-from tests.processes import (
-    Method,
-    launchClient,
-    launchServer,
-    pyptwistCommand,
-    requirePeer,
-    twistdCommand,
-)
-from tests.socksclient import SocksRefused, socksConnect, socksGreet, socksRequest
-from tests.streams import Address, Stream, connect, payload, together
+from tests.peers import requirePeer
 
 if TYPE_CHECKING:
     _Case = TestCase
@@ -91,11 +87,12 @@ class PairTests(_Case):
     async def test_bulk(self) -> None:
         await exchange(self, await self.connected(), BULK)
 
-    async def test_iat1(self) -> None:
-        await exchange(self, await self.connected(1), SLOW[1])
-
-    async def test_iat2(self) -> None:
-        await exchange(self, await self.connected(2), SLOW[2])
+    async def test_slow(self) -> None:
+        """
+        The modes that sleep, at the same time.
+        """
+        work = [exchange(self, await self.connected(mode), size) for mode, size in SLOW.items()]
+        await together(*work)
 
     async def test_oneByteWrites(self) -> None:
         await exchange(self, await self.connected(), 2000, chunk=1)
@@ -142,14 +139,18 @@ class PairTests(_Case):
         """
         destination = listen(self)
         proxy, bridge = await self.launch(destination)
-        for wrong in (WRONG_KEY, WRONG_NODE):
+
+        async def refused(arguments: Mapping[str, str]) -> None:
             tap = Tap(self, bridge.address)
             stream = await connect(self, proxy, patience=A_WHILE)
-            await socksGreet(stream, wrong)
+            await socksGreet(stream, arguments)
             with self.assertRaises(TimeoutError):
                 await socksRequest(stream, tap.address)
             self.assertGreater(len(tap.toServer), 140)
-            self.assertEqual((bytes(tap.toClient), destination.streams), (b"", []))
+            self.assertEqual(bytes(tap.toClient), b"")
+
+        await together(refused(WRONG_KEY), refused(WRONG_NODE))
+        self.assertEqual(destination.streams, [])
 
 
 class TestOursToTheirs(PairTests, TestCase):

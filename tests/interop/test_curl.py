@@ -10,18 +10,13 @@ from typing import Final
 
 from twisted.trial.unittest import TestCase
 
-from tests.children import Child, spawn
-from tests.destinations import listen
-from tests.processes import (
-    Method,
-    baseEnvironment,
-    freshDirectory,
-    launchClient,
-    launchServer,
-    pyptwistCommand,
-    requirePeer,
-)
-from tests.streams import Address, Stream, payload, sha256
+from pyptwist.testing.children import Child, spawn
+from pyptwist.testing.conversation import Method
+from pyptwist.testing.destinations import listen
+from pyptwist.testing.environments import baseEnvironment, freshDirectory, pyptwistCommand
+from pyptwist.testing.processes import launchClient, launchServer
+from pyptwist.testing.streams import Address, Stream, payload, sha256
+from tests.peers import requirePeer
 
 BODY: Final = payload(4 * 1024 * 1024, 4)
 

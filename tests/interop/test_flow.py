@@ -12,12 +12,14 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.trial.unittest import TestCase
 
-from tests.destinations import listen
+from pyptwist.testing.destinations import listen
+from pyptwist.testing.environments import pyptwistCommand
+from pyptwist.testing.processes import launchClient, launchServer
+from pyptwist.testing.socksclient import SocksRefused, socksConnect, socksGreet, socksRequest
+from pyptwist.testing.streams import Stream, connect
+from pyptwist.testing.wiretap import Tap
 from tests.interop.exchange import MIB, OPTIONS, PUBLIC_KEY, pause, withMode
-from tests.interop.tap import Tap
-from tests.processes import launchClient, launchServer, pyptwistCommand, requirePeer
-from tests.socksclient import SocksRefused, socksConnect, socksGreet, socksRequest
-from tests.streams import Stream, connect
+from tests.peers import requirePeer
 
 #: What the length table of the seed in ``OPTIONS`` has, by obfs4proxy 0.0.14.
 LENGTHS: Final = {1090, 1347, 1007, 551, 1021, 517, 1065, 1321, 251, 102, 143, 1024, 134}

@@ -86,8 +86,8 @@ class AgainstTests(TestCase):
         end.
         """
         for peer, reason in (
-            (self.peer, "SMETHOD-ERROR dummy no such transport is supported"),
-            (requirePeer("true"), "the child did not start: it ended"),
+            (self.peer, "the child has no dummy: no such transport is supported"),
+            (requirePeer("true"), "true ended with code 0 before it was ready"),
         ):
             inspect = self.start("dummy", f"--against={peer}", "--connections=1")
             self.assertEqual(await inspect.whenEnded(), Ended(1, None))

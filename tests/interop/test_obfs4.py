@@ -13,7 +13,11 @@ from typing import Any
 from twisted.internet.error import ConnectingCancelledError
 from twisted.trial.unittest import TestCase
 
-from tests.destinations import Destination, listen
+from pyptwist.testing.destinations import Destination, listen
+from pyptwist.testing.processes import launchClient, launchServer
+from pyptwist.testing.socksclient import socksConnect, socksGreet, socksRequest
+from pyptwist.testing.streams import Address, Stream, connect, together
+from pyptwist.testing.wiretap import Tap
 from tests.interop import ours
 from tests.interop.exchange import (
     A_WHILE,
@@ -29,10 +33,7 @@ from tests.interop.exchange import (
     pause,
     withMode,
 )
-from tests.interop.tap import Tap
-from tests.processes import launchClient, launchServer, requirePeer
-from tests.socksclient import socksConnect, socksGreet, socksRequest
-from tests.streams import Address, Stream, connect
+from tests.peers import requirePeer
 
 
 class InteropCase(TestCase):
@@ -75,11 +76,12 @@ class TestOursToTheirs(InteropCase):
     async def test_bulk(self) -> None:
         await exchange(self, await self.oursToTheirs(), BULK)
 
-    async def test_iat1(self) -> None:
-        await exchange(self, await self.oursToTheirs(1), SLOW[1])
-
-    async def test_iat2(self) -> None:
-        await exchange(self, await self.oursToTheirs(2), SLOW[2])
+    async def test_slow(self) -> None:
+        """
+        The modes that sleep, at the same time.
+        """
+        work = [exchange(self, await self.oursToTheirs(mode), size) for mode, size in SLOW.items()]
+        await together(*work)
 
     async def test_oneByteWrites(self) -> None:
         await exchange(self, await self.oursToTheirs(), 2000, chunk=1)
@@ -117,11 +119,11 @@ class TestOursToTheirs(InteropCase):
         await self.assertFailure(attempt, ConnectingCancelledError)
         self.assertEqual((bytes(tap.toClient), destination.streams), (b"", []))
 
-    async def test_wrongCert(self) -> None:
-        await self._refused(WRONG_KEY)
-
-    async def test_wrongNodeId(self) -> None:
-        await self._refused(WRONG_NODE)
+    async def test_wrongServer(self) -> None:
+        """
+        Another key, and another node id, at the same time.
+        """
+        await together(self._refused(WRONG_KEY), self._refused(WRONG_NODE))
 
 
 class TestTheirsToOurs(InteropCase):
@@ -132,11 +134,12 @@ class TestTheirsToOurs(InteropCase):
     async def test_bulk(self) -> None:
         await exchange(self, await self.theirsToOurs(), BULK)
 
-    async def test_iat1(self) -> None:
-        await exchange(self, await self.theirsToOurs(1), SLOW[1])
-
-    async def test_iat2(self) -> None:
-        await exchange(self, await self.theirsToOurs(2), SLOW[2])
+    async def test_slow(self) -> None:
+        """
+        The modes that sleep, at the same time.
+        """
+        work = [exchange(self, await self.theirsToOurs(mode), size) for mode, size in SLOW.items()]
+        await together(*work)
 
     async def test_oneByteWrites(self) -> None:
         await exchange(self, await self.theirsToOurs(), 2000, chunk=1)
@@ -159,8 +162,8 @@ class TestTheirsToOurs(InteropCase):
         self.assertGreater(len(tap.toServer), 140)
         self.assertEqual((bytes(tap.toClient), server.streams), (b"", []))
 
-    async def test_wrongCert(self) -> None:
-        await self._refused(WRONG_KEY)
-
-    async def test_wrongNodeId(self) -> None:
-        await self._refused(WRONG_NODE)
+    async def test_wrongServer(self) -> None:
+        """
+        Another key, and another node id, at the same time.
+        """
+        await together(self._refused(WRONG_KEY), self._refused(WRONG_NODE))

@@ -10,13 +10,15 @@ from twisted.trial.unittest import TestCase
 
 from pyptwist.arguments import Arguments
 from pyptwist.state import StateDirectory
+from pyptwist.testing.environments import freshDirectory
+from pyptwist.testing.processes import launchServer
 from pyptwist.transports.obfs4.identity import (
     BRIDGE_LINE_FILE,
     STATE_FILE,
     Identity,
     loadIdentity,
 )
-from tests.processes import freshDirectory, launchServer, requirePeer
+from tests.peers import requirePeer
 
 #: Nobody listens there; no test here gets as far as to dial it.
 NOWHERE = ("127.0.0.1", 9)

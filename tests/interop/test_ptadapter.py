@@ -14,8 +14,9 @@ from typing import Final
 
 from twisted.trial.unittest import SkipTest, TestCase
 
-from tests.children import Child, Ended, spawn
-from tests.processes import baseEnvironment, pyptwistCommand, requirePeer, twistdCommand
+from pyptwist.testing.children import Child, Ended, spawn
+from pyptwist.testing.environments import baseEnvironment, pyptwistCommand, twistdCommand
+from tests.peers import requirePeer
 
 #: See tests/interop/ptadapterhost.py.
 SCENARIOS: Final = ("plain", "extended", "denied", "refusals", "endings")

@@ -39,19 +39,15 @@ from pyptwist.proxies.socks5 import Socks5Client, Socks5Refused
 from pyptwist.proxies.upstream import UpstreamProxy
 from pyptwist.state import StateDirectory
 from pyptwist.testing import fixedEntropy
-from tests.children import Child, spawn
-from tests.destinations import echo, listen
+from pyptwist.testing.children import Child, spawn
+from pyptwist.testing.conversation import Method
+from pyptwist.testing.destinations import echo, listen
+from pyptwist.testing.environments import baseEnvironment, freshDirectory
+from pyptwist.testing.processes import launchClient, launchServer
+from pyptwist.testing.socksclient import socksConnect
+from pyptwist.testing.streams import Address, Stream, bounded, payload
 from tests.interop.ours import TransportStream
-from tests.processes import (
-    Method,
-    baseEnvironment,
-    freshDirectory,
-    launchClient,
-    launchServer,
-    requirePeer,
-)
-from tests.socksclient import socksConnect
-from tests.streams import Address, Stream, bounded, payload
+from tests.peers import requirePeer
 
 _TORRC: Final = """
 TestingTorNetwork 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from twisted.application.service import ServiceMaker
 
+from pyptwist.execparsers import ExecClientParser, ExecServerParser
 from pyptwist.parsers import ClientParser, ServerParser
 from pyptwist.registry import TransportPlugin
 
@@ -18,12 +19,28 @@ service = ServiceMaker(
 
 clientParser = ClientParser()
 serverParser = ServerParser()
+execClientParser = ExecClientParser()
+execServerParser = ExecServerParser()
 
+b64 = TransportPlugin(
+    "b64", client="pyptwist.transports.b64.B64", server="pyptwist.transports.b64.B64"
+)
 dummy = TransportPlugin(
     "dummy", client="pyptwist.transports.dummy.Dummy", server="pyptwist.transports.dummy.Dummy"
+)
+obfs2 = TransportPlugin(
+    "obfs2", client="pyptwist.transports.obfs2.Obfs2", server="pyptwist.transports.obfs2.Obfs2"
+)
+obfs3 = TransportPlugin(
+    "obfs3", client="pyptwist.transports.obfs3.Obfs3", server="pyptwist.transports.obfs3.Obfs3"
 )
 obfs4 = TransportPlugin(
     "obfs4",
     client="pyptwist.transports.obfs4.method.Obfs4",
     server="pyptwist.transports.obfs4.method.Obfs4",
+)
+scramblesuit = TransportPlugin(
+    "scramblesuit",
+    client="pyptwist.transports.scramblesuit.method.ScrambleSuit",
+    server="pyptwist.transports.scramblesuit.method.ScrambleSuit",
 )
