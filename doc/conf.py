@@ -8,18 +8,27 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE / "extensions")]
 
+import commandline  # noqa: E402
+
 import pyptwist  # noqa: E402
 
 project = "pyptwist"
 author = copyright = "The pyptwist authors"
 version = release = pyptwist.__version__
 
-extensions = ["sphinx.ext.autodoc", "sphinx.ext.doctest", "zopeinterface"]
+extensions = ["sphinx.ext.autodoc", "sphinx.ext.doctest", "zopeinterface", "manpages"]
 exclude_patterns = ["_build", "examples"]
 
 html_theme = "alabaster"
 html_theme_options = {"description": "Pluggable transports for Twisted", "page_width": "70em"}
 html_sidebars = {"**": ["about.html", "navigation.html", "searchbox.html"]}
+
+man_pages = [
+    (f"man/{name}", name, text, author, 1)
+    for name, text in (
+        (commandline.pageName(words), text) for words, text in commandline.commands().items()
+    )
+]
 
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"

@@ -184,7 +184,7 @@ class PackagingTests(SynchronousTestCase):
             names = {name.partition("/")[2] for name in sdist.getnames()}
         wanted = {
             str(path.relative_to(self.source))
-            for folder in ("benchmarks", "doc", "pyptwist", "tests", "twisted")
+            for folder in ("benchmarks", "doc", "packaging", "pyptwist", "tests", "twisted")
             for path in (self.source / folder).rglob("*")
             if path.is_file() and "__pycache__" not in path.parts
         }

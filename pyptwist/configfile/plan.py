@@ -79,20 +79,23 @@ def read(path: str) -> Plan:
         raise FileProblems([f"it cannot be read: {error.strerror}"]) from None
     except ValueError:
         raise FileProblems(["this is no path"]) from None
-    return parse(data, os.path.dirname(os.path.abspath(path)))
+    # A service may write there alone; systemd.exec(5): several are joined by colons.
+    state = os.environ.get("STATE_DIRECTORY", "").partition(":")[0] or DEFAULT_STATE
+    return parse(data, os.path.dirname(os.path.abspath(path)), state)
 
 
-def parse(data: bytes, directory: str) -> Plan:
+def parse(data: bytes, directory: str, defaultState: str = DEFAULT_STATE) -> Plan:
     """
     Read a file's contents.
 
     :param data: at most ``limits.CONFIGURATION_FILE`` bytes.
     :param directory: where relative paths start, itself absolute.
+    :param defaultState: the state directory, if the file names none.
     :raises FileProblems: with all that is wrong.
     """
     problems: list[str] = []
     top = Table("", _toml(data), KEYS[""], problems)
-    state = os.path.join(directory, top.text("state") or DEFAULT_STATE)
+    state = os.path.join(directory, top.text("state") or defaultState)
     exitOnStdinClose = top.value("exit-on-stdin-close", bool) or False
     log = _log(_table(top, "log", problems), directory)
     stacks = _stacks(_table(top, "stacks", problems))
