@@ -179,6 +179,8 @@ class CodecBase:
             self.isFinished = True
             self.nextTimer = None
             self.buffer.clear()
+            # Not a method of ours: such a cycle would wait for the garbage collector.
+            self.state = _over
             self.out.append(Finished(error))
 
     def drainUntil(self, deadline: float, error: PTError) -> None:
@@ -291,3 +293,10 @@ class CodecBase:
 
     def _unset(self) -> bool:
         raise LocalProtocolError("the codec set no first state")
+
+
+def _over() -> bool:
+    """
+    The state of a codec that has finished.
+    """
+    return False

@@ -130,12 +130,15 @@ class _OneConnection(_CodecFactoryBase):
 
     def __init__(self, application: IProtocolFactory, connection: CodecConnection, timeout: float):
         super().__init__(application)
-        self._connection = connection
+        self._connection: CodecConnection | None = connection
         self._timeout = timeout
 
-    def buildProtocol(self, addr: IAddress | None) -> CodecConnection:  # type: ignore[override]
-        self._connection.setDeadline(self._timeout)
-        return self._connection
+    def buildProtocol(self, addr: IAddress | None) -> CodecConnection | None:  # type: ignore[override]
+        # Twisted's connector keeps its factory, in a cycle; not the connection with it.
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.setDeadline(self._timeout)
+        return connection
 
 
 class _Accepting(_CodecFactoryBase):

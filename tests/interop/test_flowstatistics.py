@@ -30,8 +30,6 @@ COUNT: Final = int(os.environ.get("PYPTWIST_FLOW_CONNECTIONS", "1000"))
 #: The same, where a handshake takes longer, or there is less to see.
 FEWER: Final = COUNT // 2
 
-_SCRAMBLESUIT_READ: Final = 1532
-
 #: With it, many a burst needs the longer kind of padding.
 SCRAMBLESUIT_SEED: Final = bytes(range(174, 206))
 TICKET_KEYS: Final = TicketKeys(int(time()), bytes(16), bytes(32))
@@ -141,11 +139,11 @@ class FlowStatisticsTests(TestCase):
 
 def readAtOnce(flows: Sequence[Flow]) -> list[Flow]:
     """
-    :returns: those of which obfs4proxy's client got the whole answer in one read,
-        so that the server's table, which is in there, counts from later on.  In
-        others it is chance whether it counts already for the first burst.
+    :returns: those whose whole answer is one segment, hence one read, so that the
+        server's table, which is in there, counts from later on.  In others it is
+        chance whether it counts already for obfs4proxy's first burst.
     """
-    return [flow for flow in flows if flow[0].server.size <= _SCRAMBLESUIT_READ]
+    return [flow for flow in flows if flow[0].server.segments == 1]
 
 
 def joined(flows: Flows, end: int, whose: str) -> list[Flow]:
