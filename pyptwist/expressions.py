@@ -18,6 +18,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from pyptwist import limits
 from pyptwist.arguments import JSON, Arguments
 from pyptwist.errors import ConfigurationError
 from pyptwist.ipc.quoting import isMethodName
@@ -69,6 +70,8 @@ def parseDefinition(text: str) -> tuple[str, str]:
         raise ConfigurationError(
             f"{name!r} cannot be a stack's name: letters, digits and '_', no digit first"
         )
+    if len(name) > limits.STACK_NAME:
+        raise ConfigurationError(f"a stack's name has {limits.STACK_NAME} characters at the most")
     parseExpression(expression)
     return name, expression
 

@@ -69,6 +69,7 @@ class Guard:
         self._decoy = decoy
         self._name = name
         self._isDown = False
+        self._isFull = False
         self._isUseless = False
         self._watched: dict[ITransport | None, Watched] = {}
         self._handedOver: set[MirrorEnd] = set()
@@ -124,10 +125,23 @@ class Guard:
             all the connections that it may have.
         """
         if len(self._handedOver) >= limits.DECOYED:
+            self._full()
             return None
+        self._isFull = False
         end = MirrorEnd(self.reactor, self.release)
         self._handedOver.add(end)
         return end
+
+    def _full(self) -> None:
+        # Said once until there was room again.
+        if not self._isFull:
+            self._isFull = True
+            self._log.warn(
+                "{name}: the decoy has {count} connections, as many as it may have;"
+                " more strangers get no answer from anybody",
+                name=self._name,
+                count=len(self._handedOver),
+            )
 
     def release(self, end: MirrorEnd) -> None:
         """

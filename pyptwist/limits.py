@@ -30,6 +30,9 @@ TCP_READ: Final = 32 * 1024
 #: piece of data, and a handshake to every connection; two or three have a use.
 STACK_LAYERS: Final = 8
 
+#: Characters of a stack's name, which also is a directory's.
+STACK_NAME: Final = 100
+
 #: Bytes of payload in one burst of an obfs method at the most: what obfs4proxy
 #: reads at once.
 BURST: Final = 32 * 1024
@@ -207,6 +210,11 @@ FLOW_IDLE: Final = 300.0
 #: The same for a server: longer, so that it is the client who ends flows, and
 #: clients that vanished leave nothing behind for long.
 SERVER_FLOW_IDLE: Final = 600.0
+
+#: The most that an operator may choose, in seconds: a day, after which no program
+#: expects an answer; and in flows: all ports that one address has.
+FLOW_IDLE_MAXIMUM: Final = 86400
+FLOWS_MAXIMUM: Final = 65536
 
 #: Seconds in which no new flow is begun after one could not be: applications that
 #: send datagrams all the time would dial as often.

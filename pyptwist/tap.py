@@ -132,9 +132,12 @@ class Options(usage.Options):
             self["log-level"] = None if level is None else safelog.levelNamed(level)
         except ConfigurationError as error:
             raise usage.UsageError(str(error)) from None
-        _refuseGeneration(flags)
         if flags.pop("showVersion", None):
             self.opt_version()
+        if "generateConfig" in flags and self["config"] is None:
+            _generate(flags)
+        if "serverIP" in flags:
+            raise usage.UsageError("-serverIP goes with -generateConfig alone")
         if flags.pop("enableLogging", None) and self["log-file"] is None:
             self["log-file"] = _DISPATCHERS_LOG
         self["flags"] = flags
@@ -335,13 +338,14 @@ def _refuseArguments(arguments: Sequence[str], error: usage.UsageError) -> None:
     reporter.write(refused.line)
 
 
-def _refuseGeneration(flags: Mapping[str, str]) -> None:
-    if not flags.keys() & {"generateConfig", "serverIP"}:
-        return
-    raise usage.UsageError(
-        "-generateConfig is a command here: "
-        f"pyptwist generate-config {flags.get('transport', 'METHOD')} --server HOST:PORT"
-    )
+def _generate(flags: Mapping[str, str]) -> NoReturn:
+    from pyptwist.configfile.generatecommand import fromFlags
+
+    try:
+        fromFlags(flags).run()
+    except ConfigurationError as error:
+        raise usage.UsageError(str(error)) from None
+    sys.exit(0)
 
 
 def _explain(stacks: Mapping[str, str]) -> NoReturn:

@@ -70,6 +70,7 @@ class DefinitionTests(SynchronousTestCase):
             ("=obfs4|b64", "'' cannot be a stack's name"),
             ("x-y=obfs4|b64", "'x-y' cannot be a stack's name"),
             ("4x=obfs4|b64", "no digit first"),
+            ("x" * 101 + "=obfs4|b64", "a stack's name has 100 characters at the most"),
             ("x=obfs4", "there must be two layers or more"),
             ("x=obfs4=b64", "'obfs4=b64' cannot be a method's name"),
         ):

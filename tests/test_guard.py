@@ -159,6 +159,22 @@ class GuardTests(Scene):
         self.network.pump(FOR_EVER)
         self.assertEqual((len(third.lost), bytes(third.received)), (1, b""))
 
+    def test_fullIsSaid(self) -> None:
+        """
+        Once, until there was room again.
+        """
+        self.patch(limits, "DECOYED", 1)
+        self.openSite()
+        self.serve(Methods().server("obfs4"))
+        with capturedLogs() as events:
+            first, *_ = (self.stranger(GARBAGE) for _ in range(3))
+            first.transport.loseConnection()
+            self.network.pump()
+            for _ in range(2):
+                self.stranger(GARBAGE)
+        warned = [event for event in events if event["log_level"] is LogLevel.warn]
+        self.assertEqual([event["count"] for event in warned], [1, 1])
+
     def test_warnings(self) -> None:
         """
         A decoy that is down is told of once, and once that it is back; without

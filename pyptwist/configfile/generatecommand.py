@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Mapping
+from typing import Final
 
 from twisted.python import usage
 
@@ -14,6 +16,14 @@ from pyptwist.configfile.generate import Wanted, generate
 from pyptwist.errors import ConfigurationError
 from pyptwist.intermixed import IntermixedOptions
 from pyptwist.ipc.configuration import Mode
+
+#: What shapeshifter-dispatcher's flags are called here.
+_FLAGS: Final = {
+    "serverIP": "server",
+    "target": "target",
+    "proxylistenaddr": "listen",
+    "mode": "mode",
+}
 
 
 class Options(IntermixedOptions):
@@ -87,3 +97,21 @@ class Options(IntermixedOptions):
         print("On the server, and on the client's machine:", file=sys.stderr)
         for path in (generated.server, generated.client):
             print(f"  pyptwist -config {shlex.quote(path)}", file=sys.stderr)
+
+
+def fromFlags(flags: Mapping[str, str]) -> Options:
+    """
+    :param flags: those beside shapeshifter-dispatcher's ``-generateConfig``.
+    :returns: the command that does the same.
+    :raises twisted.python.usage.UsageError: naming the flag that is missing, wrong or
+        too much.
+    """
+    for needed in ("transport", "serverIP"):
+        if needed not in flags:
+            raise usage.UsageError(f"-generateConfig needs -{needed}")
+    for flag in flags.keys() - _FLAGS.keys() - {"transport", "generateConfig"}:
+        raise usage.UsageError(f"-generateConfig and -{flag} exclude each other")
+    given = [f"--{name}={flags[flag]}" for flag, name in _FLAGS.items() if flag in flags]
+    options = Options()  # type: ignore[no-untyped-call]
+    options.parseOptions([flags["transport"], *given])
+    return options

@@ -24,19 +24,32 @@ from pyptwist.ipc.configuration import (
     Role,
 )
 from pyptwist.ipc.dialects import LATEST
+from pyptwist.ipc.flowbounds import FlowBounds
 from pyptwist.ipc.options import SERVER_ADDRESS, located
 from pyptwist.ipc.quoting import isMethodName
 
 if TYPE_CHECKING:
     from pyptwist.proxies.upstream import UpstreamProxy
 
-_COMMON: Final = ("name", "method", "mode", "listen", "options", "state")
+_COMMON: Final = ("name", "method", "mode", "listen", "options", "state", "flow-idle")
 
 #: The keys of ``[[server]]``.
 SERVER: Final = (*_COMMON, "target", "extended-orport", "cookie")
 
 #: The keys of ``[[client]]``.
-CLIENT: Final = (*_COMMON, "bridge", "server", "proxy", "outbound-ipv4", "outbound-ipv6")
+CLIENT: Final = (
+    *_COMMON,
+    "bridge",
+    "server",
+    "proxy",
+    "outbound-ipv4",
+    "outbound-ipv6",
+    "flow-queue",
+    "flow-maximum",
+)
+
+#: What the keys of the modes of datagrams bound.
+_FLOWS: Final = {"flow-queue": "queue", "flow-idle": "idle", "flow-maximum": "maximum"}
 
 _MODES: Final = tuple(mode.value for mode in Mode)
 
@@ -193,12 +206,27 @@ def _common(
         ),
         methods=(method,),
         mode=mode,
+        flows=_flows(table, mode),
     )
     return Section(table.where, name, configuration)
 
 
 def _mode(table: Table) -> Mode:
     return Mode(table.choice("mode", _MODES) or Mode.SOCKS5.value)
+
+
+def _flows(table: Table, mode: Mode) -> FlowBounds:
+    bounds = FlowBounds()
+    for key, name in _FLOWS.items():
+        number = table.value(key, int)
+        if number is not None and not mode.isDatagrams:
+            table.problem(key, f"there are no flows in the mode {mode.value}")
+        elif number is not None:
+            try:
+                bounds = replace(bounds, **{name: number})
+            except ConfigurationError as error:
+                table.problem(key, error)
+    return bounds
 
 
 def _extended(table: Table, directory: str) -> tuple[ExtendedORPort, ...]:

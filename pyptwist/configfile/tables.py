@@ -18,7 +18,13 @@ from pyptwist.errors import ConfigurationError
 _T = TypeVar("_T")
 
 #: What TOML calls the kinds of values that are wanted.
-_KINDS = {str: "a string", bool: "true or false", dict: "a table", list: "an array"}
+_KINDS = {
+    str: "a string",
+    bool: "true or false",
+    int: "a whole number",
+    dict: "a table",
+    list: "an array",
+}
 
 
 class FileProblems(ConfigurationError):
@@ -101,7 +107,9 @@ class Table:
         :returns: what the key says; None if nothing.
         """
         found = self.found.get(key)
-        if found is None or isinstance(found, kind):
+        # In Python, true and false are numbers.
+        isKind = isinstance(found, kind) and isinstance(found, bool) <= (kind is bool)
+        if found is None or isKind:
             return found
         self.problem(key, f"this must be {_KINDS[kind]}")
         return None

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pyptwist.addresses import HostPort
 from pyptwist.arguments import Arguments
 from pyptwist.ipc.dialects import PT1, Dialect
+from pyptwist.ipc.flowbounds import FlowBounds
 from pyptwist.ipc.lines import Severity
 
 if TYPE_CHECKING:
@@ -109,6 +110,7 @@ class Configuration:
     :ivar target: a server's destination, by name or address, before ``orPort``; in
         the modes of a client's in which applications do not name a server, the
         server, unless the method's options do.
+    :ivar flows: bounds of what the modes of datagrams hold.
     :ivar clientOptions: each client method's options, for all of its connections.
     :ivar logLevel: the least that the parent is to be told in ``LOG`` lines; None
         for nothing.
@@ -133,6 +135,7 @@ class Configuration:
     mode: Mode = Mode.SOCKS5
     listen: HostPort = DEFAULT_LISTEN
     target: HostPort | None = None
+    flows: FlowBounds = field(default_factory=FlowBounds)
     clientOptions: Mapping[str, Arguments] = field(default_factory=dict)
     logLevel: Severity | None = Severity.NOTICE
 

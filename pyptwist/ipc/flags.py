@@ -102,6 +102,19 @@ GROUPS: tuple[Group, ...] = (
         ),
     ),
     Group(
+        "Datagrams",
+        (
+            Flag(
+                "flowQueue",
+                "BYTES",
+                "What a client holds for one application until its connection is there; "
+                "0 drops it, as the specification has it.",
+            ),
+            Flag("flowIdle", "SECONDS", "How long one may be silent until its connection ends."),
+            Flag("flowMaximum", "NUMBER", "How many applications a client serves at a time."),
+        ),
+    ),
+    Group(
         "For a parent process",
         (
             Flag("ptversion", "VERSION,...", "Versions that the parent speaks."),
@@ -115,8 +128,8 @@ GROUPS: tuple[Group, ...] = (
             Flag("logLevel", "LEVEL", "What to log: ERROR, WARN, INFO or DEBUG."),
             Flag("enableLogging", None, "Log to dispatcher.log in the state directory."),
             Flag("showVersion", None, "The same as --version."),
-            Flag("generateConfig", None, "See pyptwist generate-config."),
-            Flag("serverIP", "HOST:PORT", "Goes with -generateConfig."),
+            Flag("generateConfig", None, "The same as the command generate-config."),
+            Flag("serverIP", "HOST:PORT", "With it: where clients reach the server."),
         ),
     ),
 )
@@ -149,7 +162,8 @@ def isServing(arguments: Sequence[str]) -> bool:
 
     :param arguments: without the program's name.
     """
-    return any(name in FLAGS.keys() - _NEUTRAL for name, _ in _given(arguments))
+    names = {name for name, _ in _given(arguments)}
+    return "generateConfig" not in names and bool(names & (FLAGS.keys() - _NEUTRAL))
 
 
 def offeredVersions(arguments: Sequence[str]) -> str | None:

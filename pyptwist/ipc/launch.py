@@ -165,6 +165,9 @@ class ClientSide:
             target,
             arguments,
             framingOf(wanted.mode),
+            wanted.flows.queue,
+            wanted.flows.idle or limits.FLOW_IDLE,
+            wanted.flows.maximum,
         )
 
     def errorLine(self, name: str, message: str) -> str:
@@ -210,7 +213,12 @@ class ServerSide:
             from pyptwist.modes.udp import ServerFlowsFactory
 
             return ServerFlowsFactory(
-                self._context, self._local, self._destination(), framingOf(wanted.mode), name
+                self._context,
+                self._local,
+                self._destination(),
+                framingOf(wanted.mode),
+                name,
+                wanted.flows.idle or limits.SERVER_FLOW_IDLE,
             )
         from pyptwist.modes.forward import ForwardFactory
 

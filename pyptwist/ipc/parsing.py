@@ -24,6 +24,7 @@ from pyptwist.errors import ConfigurationError
 from pyptwist.ipc.clientparsing import completeClient
 from pyptwist.ipc.configuration import Configuration, Mode, Role
 from pyptwist.ipc.dialects import LATEST, PT1, Agreement, Dialect, OptionsForm, negotiate
+from pyptwist.ipc.flowbounds import FlowBounds
 from pyptwist.ipc.lines import EnvironmentRefused, ProxyRefused, Severity, VersionRefused
 from pyptwist.ipc.options import parseOptions
 from pyptwist.ipc.quoting import isMethodName
@@ -54,8 +55,18 @@ _LEVELS: Final = {
 #: something that is not going to happen.
 _FOREIGN: Final = {
     Role.CLIENT: ("bindaddr", "bindhost", "bindport", "orport", "extorport", "authcookie"),
-    Role.SERVER: ("proxylistenaddr", "proxylistenhost", "proxylistenport", "proxy"),
+    Role.SERVER: (
+        "proxylistenaddr",
+        "proxylistenhost",
+        "proxylistenport",
+        "proxy",
+        "flowQueue",
+        "flowMaximum",
+    ),
 }
+
+#: What the flags of the modes of datagrams bound.
+_FLOWS: Final = {"flowQueue": "queue", "flowIdle": "idle", "flowMaximum": "maximum"}
 
 #: Where state is kept if nothing says where.
 DEFAULT_STATE: Final = "state"
@@ -128,7 +139,8 @@ def parseEnvironment(
         exitOnStdinClose=settings.given("exit-on-stdin-close") or environ.get(_STDIN) == "1",
         outboundV4=_outboundV4(environ.get(_OUTBOUND_V4)),
         outboundV6=_outboundV6(environ.get(_OUTBOUND_V6)),
-        mode=_mode(settings),
+        mode=(mode := _mode(settings)),
+        flows=_flows(settings, mode),
         logLevel=_logLevel(settings),
     )
     options = _options(settings, common, readFile)
@@ -209,6 +221,22 @@ def _mode(settings: Settings) -> Mode:
     if settings.given("transparent"):
         return Mode.TRANSPARENT_UDP if settings.given("udp") else Mode.TRANSPARENT_TCP
     return Mode.STUN if settings.given("udp") else Mode.SOCKS5
+
+
+def _flows(settings: Settings, mode: Mode) -> FlowBounds:
+    bounds = FlowBounds()
+    for flag, name in _FLOWS.items():
+        if (setting := settings.flag(flag)) is None:
+            continue
+        if not mode.isDatagrams:
+            setting.refuse(f"there are no flows in the mode {mode.value}")
+        if not (setting.text.isascii() and setting.text.isdigit() and len(setting.text) <= 9):
+            setting.refuse("this must be a decimal number")
+        try:
+            bounds = replace(bounds, **{name: int(setting.text)})
+        except ConfigurationError as error:
+            setting.refuse(error)
+    return bounds
 
 
 def _logLevel(settings: Settings) -> Severity | None:

@@ -18,6 +18,7 @@ from pyptwist.configfile.plan import KEYS, Plan, parse, read
 from pyptwist.configfile.tables import FileProblems
 from pyptwist.configfile.writing import value
 from pyptwist.ipc.configuration import ExtendedORPort, Mode, Role
+from pyptwist.ipc.flowbounds import FlowBounds
 from pyptwist.ipc.options import SERVER_ADDRESS
 from pyptwist.proxies.upstream import UpstreamProxy
 
@@ -412,6 +413,27 @@ class DistinctTests(PlanCase):
     """
     Several sections.
     """
+
+    def test_flows(self) -> None:
+        """
+        Bounds in the modes of datagrams, and there alone.
+        """
+        more = {"flow-queue": 0, "flow-idle": 60, "flow-maximum": 9}
+        udp = {**more, "mode": "transparent-UDP"}
+        [section] = parsed(written("client", **udp)).sections
+        self.assertEqual(section.configuration.flows, FlowBounds(0, 60, 9))
+        [section] = parsed(written("server", mode="STUN", **{"flow-idle": 9})).sections
+        self.assertEqual(section.configuration.flows, FlowBounds(idle=9))
+        self.assertWrong(
+            written("client", **more),
+            *(f"[[client]] 1, {key}: there are no flows in the mode socks5" for key in more),
+        )
+        self.assertWrong(
+            written("client", **{**udp, "flow-queue": True, "flow-idle": "9", "flow-maximum": 0}),
+            "[[client]] 1, flow-queue: this must be a whole number",
+            "[[client]] 1, flow-idle: this must be a whole number",
+            "[[client]] 1, flow-maximum: this must be between 1 and 65536",
+        )
 
     def test_order(self) -> None:
         names = [s.name for s in parsed(written("client") + written("server")).sections]

@@ -60,12 +60,17 @@ class FileCase(TestCase):
         path.write_text(text)
         return str(path)
 
-    def run_(self, *arguments: str, command: Sequence[str] | None = None) -> Child:
+    def run_(
+        self,
+        *arguments: str,
+        command: Sequence[str] | None = None,
+        directory: Path | None = None,
+    ) -> Child:
         """
-        Start our command, anywhere but beside the file.
+        Start our command, by default anywhere but beside the file.
         """
-        directory = freshDirectory(self)
-        directory.mkdir()
+        directory = directory or freshDirectory(self)
+        directory.mkdir(exist_ok=True)
         words = [*(command or pyptwistCommand()), *arguments]
         return spawn(self, Child("pyptwist"), words, baseEnvironment(), directory)
 
@@ -330,11 +335,25 @@ class CommandTests(FileCase):
 
     async def test_dispatchers(self) -> None:
         """
-        shapeshifter-dispatcher's flag names the command.
+        shapeshifter-dispatcher's flags do the same as the command.
         """
-        child = self.run_("-generateConfig", "-transport", "obfs4", "-serverIP", "192.0.2.1:443")
-        self.assertEqual((await child.whenEnded()).code, 64)
-        self.assertIn(b"pyptwist generate-config obfs4 --server HOST:PORT", child.errors)
+        flags = ("-generateConfig", "-transport", "obfs4", "-serverIP", "192.0.2.1:443")
+        child = self.run_(*flags, "-mode", "STUN", directory=self.directory)
+        self.assertEqual((await child.whenEnded()).code, 0, child.errors)
+        self.assertEqual(len(child.lines), 2)
+        for line in child.lines:
+            path = self.directory / line
+            self.assertEqual((await self.check(str(path)))[0], 0)
+            self.assertIn('mode = "STUN"', path.read_text(encoding="utf-8"))
+        for wrong, text in (
+            (flags, b"is there already"),
+            (flags[:3], b"-generateConfig needs -serverIP"),
+            ((*flags, "-client"), b"-generateConfig and -client exclude each other"),
+            (flags[3:], b"-serverIP goes with -generateConfig alone"),
+        ):
+            child = self.run_(*wrong, directory=self.directory)
+            self.assertEqual((await child.whenEnded()).code, 1, child.errors)
+            self.assertIn(text, child.errors)
 
     async def test_exclusions(self) -> None:
         path = self.write('[[client]]\nmethod = "obfs3"\n')

@@ -62,6 +62,14 @@ _ALWAYS = (
     Row((*_CLIENT, "-mode", "STUN", "-transparent"), "-mode and -transparent exclude each other"),
     Row((*_CLIENT, "-mode", "STUN", "-udp"), "-mode and -udp exclude each other"),
     Row((*_CLIENT, "-ipcLogLevel", "LOUD"), "-ipcLogLevel: this must be one of NONE, ERROR"),
+    # Bounds of the modes of datagrams.
+    Row((*_SERVER, "-flowQueue", "1"), "-flowQueue is for a client"),
+    Row((*_SERVER, "-flowMaximum", "1"), "-flowMaximum is for a client"),
+    Row((*_CLIENT, "-flowIdle", "9"), "-flowIdle: there are no flows in the mode socks5"),
+    Row((*_CLIENT, "-udp", "-flowIdle", "9s"), "-flowIdle: this must be a decimal number"),
+    Row((*_CLIENT, "-udp", "-flowIdle", "0"), "-flowIdle: this must be between 1 and 86400"),
+    Row((*_CLIENT, "-udp", "-flowQueue", "262145"), "-flowQueue: this must be between 0 and"),
+    Row((*_CLIENT, "-udp", "-flowMaximum", "0"), "-flowMaximum: this must be between 1 and"),
     # A client's port.
     Row(
         (*_CLIENT, "-proxylistenaddr", "127.0.0.1:1", "-proxylistenhost", "127.0.0.1"),

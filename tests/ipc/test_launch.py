@@ -21,11 +21,14 @@ from pyptwist.errors import ConfigurationError
 from pyptwist.interfaces import Context, IClientTransport, IServerTransport
 from pyptwist.ipc.configuration import Configuration, ExtendedORPort, Mode, Role
 from pyptwist.ipc.dialects import PT3, PT21
+from pyptwist.ipc.flowbounds import FlowBounds
 from pyptwist.ipc.launch import ClientSide, ServerSide, outside
+from pyptwist.metrics import Drop
 from pyptwist.network import DirectNetwork, ProxiedNetwork
 from pyptwist.proxies.upstream import UpstreamProxy
 from pyptwist.registry import Methods, RegistryError, TransportPlugin
 from pyptwist.testing.codecs import memoryContext
+from pyptwist.testing.datagrams import MemoryDatagramNetwork
 from pyptwist.testing.memory import MemoryNetwork
 from tests.memory import Hello
 
@@ -111,6 +114,23 @@ class ClientSideTests(SideCase):
         )
         self.assertEqual(side.doneLine, "CMETHODS DONE")
         self.assertIsNone(side.settle([launched]))
+
+    def test_flows(self) -> None:
+        """
+        What the operator says of flows is what they are bounded by.
+        """
+        self.local = MemoryDatagramNetwork()
+        bounds = FlowBounds(queue=0, idle=60, maximum=1)
+        target = HostPort("192.0.2.1", 443)
+        side = self.side(mode=Mode.TRANSPARENT_UDP, target=target, flows=bounds)
+        flows = self.finish(side.launch("hello")).factory
+        self.assertEqual(flows.queue, 0)
+        for port in 1, 2:
+            flows.received(b"hello", ("127.0.0.1", port))
+        dropped = self.context.metrics.datagramsDropped
+        self.assertEqual((dropped[Drop.DIALLING], dropped[Drop.FLOWS]), (1, 1))
+        self.outside.clock.advance(61)
+        self.assertEqual(flows.connections, {})
 
     def test_serves(self) -> None:
         """

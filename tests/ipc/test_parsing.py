@@ -23,6 +23,7 @@ from pyptwist.ipc.configuration import (
 )
 from pyptwist.ipc.dialects import PT1, PT3, PT21
 from pyptwist.ipc.flags import FLAGS
+from pyptwist.ipc.flowbounds import FlowBounds
 from pyptwist.ipc.lines import Severity, StartError
 from pyptwist.ipc.parsing import DEFAULT_STATE, errorDialect, parseEnvironment
 from tests.ipc.environments import CLIENT, SERVER
@@ -111,6 +112,15 @@ class ClientTests(SynchronousTestCase):
         ):
             given = dict.fromkeys(flags, "1")
             self.assertIs(parse(transport="x", **given).mode, mode)
+
+    def test_flows(self) -> None:
+        """
+        What the modes of datagrams hold is the operator's choice.
+        """
+        flags = {"flowQueue": "0", "flowIdle": "60", "flowMaximum": "9"}
+        found = parse(transport="x", udp="1", **flags)
+        self.assertEqual(found.flows, FlowBounds(queue=0, idle=60, maximum=9))
+        self.assertEqual(parse(transport="x", udp="1").flows, FlowBounds())
 
     def test_optionsFile(self) -> None:
         """
