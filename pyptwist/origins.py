@@ -14,6 +14,9 @@ from urllib.parse import unquote, urlsplit
 
 _PLUGINS = os.path.join("twisted", "plugins")
 
+#: The directories of installed packages, in any environment.
+_ENVIRONMENT = frozenset({"site-packages", "dist-packages"})
+
 
 @dataclass(frozen=True)
 class Origin:
@@ -64,7 +67,7 @@ class Origins:
                 if _lists(distribution, file):
                     return _origin(distribution, _folder(file), False)
                 root = _editableRoot(distribution)
-                if root is not None and file.startswith(os.path.join(root, "")):
+                if root is not None and _isOf(root, file):
                     return _origin(distribution, root, True)
         return None
 
@@ -97,6 +100,15 @@ def _editableRoot(distribution: metadata.Distribution) -> str | None:
     if not record.get("dir_info", {}).get("editable"):
         return None
     return os.path.realpath(unquote(urlsplit(record["url"]).path))
+
+
+def _isOf(root: str, file: str) -> bool:
+    """
+    :param root: a source tree, in which an environment may stand as well, with
+        everybody's packages.
+    """
+    inside = file.startswith(os.path.join(root, ""))
+    return inside and _ENVIRONMENT.isdisjoint(os.path.relpath(file, root).split(os.sep))
 
 
 def _folder(file: str) -> str:

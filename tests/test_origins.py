@@ -71,6 +71,21 @@ class OriginsTests(SynchronousTestCase):
         self.assertEqual(self.origin(), Origin(str(source), "some-package", "1.2", True))
         self.assertEqual(str(self.origin()), f"some-package 1.2 (editable, {source})")
 
+    def test_environmentInside(self) -> None:
+        """
+        An environment in the source of an editable installation is no part of it.
+        """
+        source = Path(self.mktemp()).resolve()
+        folder = source / ".venv" / "lib" / "python3" / "site-packages"
+        self.plugin = folder / "twisted" / "plugins" / "some_plugin.py"
+        self.install(
+            RECORD="some_package.pth,,\n",
+            direct_url_json=json.dumps(
+                {"url": f"file://{source}", "dir_info": {"editable": True}}
+            ),
+        )
+        self.assertEqual(self.origin(), Origin(str(folder)))
+
     def test_notEditable(self) -> None:
         """
         What was installed from a folder is not used there.
