@@ -18,7 +18,6 @@ from twisted.internet.interfaces import (
     IStreamClientEndpoint,
     IStreamServerEndpoint,
 )
-from twisted.internet.protocol import Factory
 from zope.interface import implementer
 
 from pyptwist import limits
@@ -29,6 +28,7 @@ from pyptwist.errors import ConfigurationError
 from pyptwist.guard import Guard, Watched
 from pyptwist.interfaces import Context, INetwork, IServerTransportEndpoint
 from pyptwist.proxyprotocol import accepting
+from pyptwist.wrapping import WrappingFactory
 
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
@@ -138,19 +138,14 @@ class _GuardedServerEndpoint:
         return listening
 
 
-class _Watching(Factory):
-    noisy = False
-
+class _Watching(WrappingFactory):
     def __init__(self, factory: IProtocolFactory, guard: Guard) -> None:
-        self._factory = factory
+        super().__init__(factory)
         self._guard = guard
-
-    def startFactory(self) -> None:
-        self._factory.doStart()
 
     def stopFactory(self) -> None:
         self._guard.closeAll()
-        self._factory.doStop()
+        super().stopFactory()
 
     def buildProtocol(self, addr: IAddress) -> Watched | None:  # type: ignore[override]
         inner = self._factory.buildProtocol(addr)

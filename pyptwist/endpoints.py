@@ -20,7 +20,6 @@ from twisted.internet.interfaces import (
     IStreamClientEndpoint,
     IStreamServerEndpoint,
 )
-from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -39,6 +38,7 @@ from pyptwist.interfaces import (
     IServerTransportEndpoint,
 )
 from pyptwist.metrics import Metrics
+from pyptwist.wrapping import WrappingFactory
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime
@@ -103,27 +103,7 @@ def wrapServer(
     )
 
 
-class _CodecFactoryBase(Factory):
-    """
-    Builds a codec connection, and passes the factory's life on to the
-    application's.
-    """
-
-    noisy = False
-
-    def __init__(self, application: IProtocolFactory) -> None:
-        self._application = application
-
-    def doStart(self) -> None:
-        super().doStart()  # type: ignore[no-untyped-call]
-        self._application.doStart()
-
-    def doStop(self) -> None:
-        super().doStop()  # type: ignore[no-untyped-call]
-        self._application.doStop()
-
-
-class _OneConnection(_CodecFactoryBase):
+class _OneConnection(WrappingFactory):
     """
     Gives the one connection that a client endpoint made ready beforehand.
     """
@@ -141,7 +121,7 @@ class _OneConnection(_CodecFactoryBase):
         return connection
 
 
-class _Accepting(_CodecFactoryBase):
+class _Accepting(WrappingFactory):
     """
     Makes a codec connection for each connection accepted.
     """

@@ -27,7 +27,7 @@ from twisted.internet.interfaces import (
     IStreamServerEndpoint,
     ITransport,
 )
-from twisted.internet.protocol import Factory, connectionDone
+from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -42,6 +42,7 @@ from pyptwist.interfaces import Context, INetwork
 from pyptwist.producers import setReadSize
 from pyptwist.proxyheader import announced, headerLength
 from pyptwist.silence import drainSeconds
+from pyptwist.wrapping import WrappingFactory
 
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
@@ -283,18 +284,10 @@ class _AnnouncedServerEndpoint:
         return listening
 
 
-class _Arrivals(Factory):
-    noisy = False
-
+class _Arrivals(WrappingFactory):
     def __init__(self, factory: IProtocolFactory, door: Door) -> None:
-        self._factory = factory
+        super().__init__(factory)
         self._door = door
-
-    def startFactory(self) -> None:
-        self._factory.doStart()
-
-    def stopFactory(self) -> None:
-        self._factory.doStop()
 
     def buildProtocol(self, addr: IAddress) -> Arriving:  # type: ignore[override]
         return Arriving(self._door, self._factory)

@@ -20,13 +20,14 @@ from twisted.internet.interfaces import (
     IStreamClientEndpoint,
     IStreamServerEndpoint,
 )
-from twisted.internet.protocol import Factory, connectionDone
+from twisted.internet.protocol import connectionDone
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from pyptwist.endings import closeInSilence
 from pyptwist.interfaces import INetwork
+from pyptwist.wrapping import WrappingFactory
 
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
@@ -141,18 +142,10 @@ class _TrackedServerEndpoint:
         return listening
 
 
-class _Introducing(Factory):
-    noisy = False
-
+class _Introducing(WrappingFactory):
     def __init__(self, factory: IProtocolFactory, known: OpenConnections) -> None:
-        self._factory = factory
+        super().__init__(factory)
         self._known = known
-
-    def startFactory(self) -> None:
-        self._factory.doStart()
-
-    def stopFactory(self) -> None:
-        self._factory.doStop()
 
     def buildProtocol(self, addr: IAddress) -> _Introduction | None:  # type: ignore[override]
         inner = self._factory.buildProtocol(addr)
@@ -174,24 +167,16 @@ class _Introduction:
         self._inner.makeConnection(transport)
 
 
-class Clientele(Factory):
+class Clientele(WrappingFactory):
     """
     Somebody's factory, whose protocols are known while they are connected.
 
     :ivar connections: them.
     """
 
-    noisy = False
-
     def __init__(self, factory: IProtocolFactory) -> None:
-        self._factory = factory
+        super().__init__(factory)
         self.connections: set[_Application] = set()
-
-    def startFactory(self) -> None:
-        self._factory.doStart()
-
-    def stopFactory(self) -> None:
-        self._factory.doStop()
 
     def buildProtocol(self, addr: IAddress) -> _Application | None:  # type: ignore[override]
         protocol = self._factory.buildProtocol(addr)

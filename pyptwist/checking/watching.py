@@ -21,12 +21,12 @@ from twisted.internet.interfaces import (
     IStreamClientEndpoint,
     IStreamServerEndpoint,
 )
-from twisted.internet.protocol import Factory
 from zope.interface import implementer
 
 from pyptwist.addresses import HostPort
 from pyptwist.checking.stages import Course, Stage
 from pyptwist.interfaces import INetwork
+from pyptwist.wrapping import WrappingFactory
 
 _PORT = 1  # that any address may have
 
@@ -113,22 +113,14 @@ class _WatchedEndpoint:
         return connecting
 
 
-class _WatchedFactory(Factory):
+class _WatchedFactory(WrappingFactory):
     """
     Asked for a protocol at the moment when the connection is there.
     """
 
-    noisy = False
-
     def __init__(self, factory: IProtocolFactory, connected: Callable[[], object]) -> None:
-        self._factory = factory
+        super().__init__(factory)
         self._connected = connected
-
-    def doStart(self) -> None:
-        self._factory.doStart()
-
-    def doStop(self) -> None:
-        self._factory.doStop()
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         self._connected()
