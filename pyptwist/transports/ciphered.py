@@ -17,9 +17,6 @@ from cryptography.hazmat.primitives.ciphers.modes import CTR
 from pyptwist import limits
 from pyptwist.codec import CodecBase, Effect, Transmit
 
-#: Bytes of a key and its counter.
-SECRET_LENGTH: Final = 32
-
 _KEY: Final = 16
 
 #: Encrypts, or decrypts, which is the same, where it left off before.
