@@ -9,8 +9,8 @@ running.
                it failed                            -> WAITING, or IDLE
     UP         it ended                             -> WAITING, or IDLE
     WAITING    the time between two starts is over  -> STARTING
-    STOPPING   it is gone                           -> IDLE
-               stop() leads here from everywhere
+    STOPPING   it is gone                           -> IDLE, or WAITING for no time
+               stop() leads here from everywhere      if startService() came meanwhile
 
 A child that says that it cannot is not started again, until somebody asks for it;
 nor is any child, if it was told so.
@@ -143,7 +143,7 @@ class ManagedTransport(Service):
 
     def startService(self) -> None:
         """
-        Start it.
+        Start it; if one is being stopped, once that is gone.
         """
         super().startService()  # type: ignore[no-untyped-call]
         if self._life is _Life.IDLE:
@@ -153,7 +153,6 @@ class ManagedTransport(Service):
         """
         See ``stop``.
         """
-        super().stopService()  # type: ignore[no-untyped-call]
         return self.stop()
 
     def whenReady(self) -> Deferred[Dialogue]:
@@ -168,7 +167,7 @@ class ManagedTransport(Service):
         # One that is dying makes room for the next in a moment.
         if self._life is _Life.UP and process is not None and not process.isDying():
             return succeed(process.dialogue)
-        if self._life is _Life.STOPPING:
+        if self._life is _Life.STOPPING and not self.running:
             return fail(_stopped())
         waiting: Deferred[Dialogue] = Deferred(self._waiting.remove)
         self._waiting.append(waiting)
@@ -184,6 +183,7 @@ class ManagedTransport(Service):
         :returns: fires when it is gone; no later than
             three times ``limits.CHILD_END``.
         """
+        super().stopService()  # type: ignore[no-untyped-call]
         if self._life is _Life.WAITING:
             self._alarm.stop()
             self._life = _Life.IDLE
@@ -224,7 +224,7 @@ class ManagedTransport(Service):
     def processEnded(self, error: ManagedProcessError) -> None:
         self._process = None
         if self._life is _Life.STOPPING:
-            self._over(error, None)
+            self._over(error, 0.0 if self.running else None)
             return
         self._log.warn("{error}", error=error)
         self._over(error, self._delay(error))

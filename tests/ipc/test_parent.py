@@ -360,6 +360,47 @@ class EndTests(ManagedCase):
         self.reactor.advance(limits.CHILD_LINGER)
         self.assertEqual(process.calls, ["lose"])
 
+    def test_grandchildWhatever(self) -> None:
+        """
+        Nor is it, whatever is asked of the dead one, or read of its last words.
+        """
+        for last in (self.transport.stop, lambda: self.process.say(GOOD)):
+            for said in (GOOD, b"VERSION 1\n"):
+                self.transport.whenReady().addBoth(lambda _: None)
+                process = self.process
+                process.say(said)
+                process.protocol.processExited(None)
+                last()
+                self.reactor.advance(limits.CHILD_LINGER)
+                self.assertIn("lose", process.calls)
+                process.end()
+                self.successResultOf(self.transport.stop())
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_startWhileStopping(self) -> None:
+        """
+        A service that is started before its last process is gone gets another one,
+        and whoever asks meanwhile waits for that.
+        """
+        self.transport.startService()
+        first = self.process
+        first.say(GOOD)
+        stopping = self.transport.stopService()
+        self.transport.startService()
+        waiting = self.transport.whenReady()
+        first.end()
+        self.successResultOf(stopping)
+        self.reactor.advance(0)
+        self.assertEqual(len(self.reactor.processes), 2)
+        self.process.say(GOOD)
+        self.successResultOf(waiting)
+        # And one that is stopped in either way stays so.
+        self.transport.startService()
+        self.transport.stop()
+        self.process.end()
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+        self.assertTrue(self.transport.isIdle)
+
     def test_blame(self) -> None:
         """
         Connections are lost by its fault if it is gone, or on its way out.
