@@ -151,6 +151,18 @@ class DirectTests(NetworkCase):
         self.dial(DirectNetwork(self.reactor, bindV6="2001:db8::8"), "192.0.2.1")
         self.assertEqual([client[4] for client in self.reactor.tcpClients], [None, None])
 
+    def test_loopbackUnbound(self) -> None:
+        """
+        Peers on this machine are not reached from an address of the outside; one of
+        the inside can be meant for nobody else.
+        """
+        outside = DirectNetwork(self.reactor, bindV4="192.0.2.8", bindV6="2001:db8::8")
+        for host in ("127.0.0.1", "127.1.2.3", "::1"):
+            self.dial(outside, host)
+            self.assertIsNone(self.reactor.tcpClients[-1][4])
+        self.dial(DirectNetwork(self.reactor, bindV4="127.0.0.2"), "127.0.0.1")
+        self.assertEqual(self.reactor.tcpClients[-1][4], ("127.0.0.2", 0))
+
     def test_name(self) -> None:
         """
         A name is resolved, and all of its addresses are tried.

@@ -118,6 +118,7 @@ _ALWAYS = (
     Row((*_CLIENT, "-udp", "-targethost", "h"), "-targethost and -targetport need each other"),
     # The upstream proxy.
     Row((*_CLIENT, "-proxy", "socks4://127.0.0.1:1"), "", "PROXY-ERROR"),
+    Row((*_CLIENT, "-proxy", ""), "-proxy is empty; leave it out for none", "PROXY-ERROR"),
     # The command line itself.
     Row((*_CLIENT, "-trasport", "y"), "the command line: option -trasport not recognized; is -t"),
     Row((*_CLIENT, "-client"), "the command line: -client is given twice"),
