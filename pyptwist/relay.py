@@ -15,6 +15,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.interfaces import IProtocolFactory
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 
@@ -75,13 +77,32 @@ class RelayingFactory(Factory):
             connection.abandon()
 
 
+class DialledEnd(RelayEnd):
+    """
+    The second end.  It reads nothing until it is joined: a peer may speak first, and
+    an endpoint may tell of its connection in a later turn.
+    """
+
+    def connectionMade(self) -> None:
+        _transport(self).pauseProducing()
+
+
 class RelayFactory(Factory):
     """
-    Builds plain ends, for whoever dials the second one.
+    Builds the second ends.
     """
 
     noisy = False
-    protocol = RelayEnd
+    protocol = DialledEnd
+
+
+def dial(connect: Callable[[IProtocolFactory], Deferred[Any]]) -> Deferred[Any]:
+    """
+    :param connect: an endpoint's, or what makes the endpoint as well.
+    :returns: fires with the second end; fails with whatever went wrong, told by a
+        Deferred or raised.
+    """
+    return maybeDeferred(connect, RelayFactory())
 
 
 def join(one: RelayEnd, other: RelayEnd) -> None:

@@ -28,7 +28,7 @@ from pyptwist.proxies.socks5server import (
     Socks5Negotiation,
 )
 from pyptwist.proxies.socks5wire import Method
-from pyptwist.relay import RelayEnd, RelayFactory, RelayingFactory, join
+from pyptwist.relay import RelayEnd, RelayingFactory, dial, join
 
 if TYPE_CHECKING:
     from pyptwist.arguments import Arguments
@@ -126,12 +126,9 @@ class Socks5Protocol(RelayEnd):
 
     def _dial(self, request: Request) -> None:
         self._stopDeadline()
-        try:
-            dialling = self._socks.clientEndpoint(request).connect(RelayFactory())
-        except Exception:
-            self._unreachable(Failure())
-            return
-        self._dialling = dialling
+        self._dialling = dialling = dial(
+            lambda factory: self._socks.clientEndpoint(request).connect(factory)
+        )
         dialling.addCallbacks(self._reached, self._unreachable)
 
     def _reached(self, remote: RelayEnd) -> None:
