@@ -58,7 +58,7 @@ class RelayTests(SynchronousTestCase):
         self.successResultOf(self.network.serverEndpoint("127.0.0.1", 3).listen(speaker))
         dialling = dial(self.network.clientEndpoint("127.0.0.1", 3).connect)
         self.network.pump()
-        [first] = speaker.built
+        first: Any = speaker.built[0]
         first.transport.write(b"welcome")
         self.network.pump()
         join(self.ends[0], self.successResultOf(dialling))
