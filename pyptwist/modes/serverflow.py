@@ -92,7 +92,8 @@ class ServerFlow(Protocol):
         Nobody wants the flow any more: close it, behind what is under way.
         """
         if self in self._parts.flows:
-            self._sender.end()
+            if lost := self._sender.end():
+                self.dropped(Drop.FAILED, lost)
             self._leave()
             self._transport.loseConnection()
 
