@@ -120,6 +120,9 @@ class Options(usage.Options):
         except usage.UsageError as error:
             error = self._withHint(error)
             if isServed:
+                if str(error).startswith(("Unknown command", "Wrong number of")):
+                    # It may be half an option's text, with a key in it.
+                    error = usage.UsageError("there is a word too many among the flags")
                 _refuseArguments(arguments, error)
             raise error from None
 

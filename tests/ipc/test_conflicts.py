@@ -125,6 +125,7 @@ _ALWAYS = (
     Row((*_CLIENT, "-udp=maybe"), "the command line: -udp is true or false"),
     Row((*_CLIENT, "-state"), "the command line: option --state requires argument"),
     Row((*_CLIENT, "x"), "the command line: "),
+    Row((*_CLIENT, "-options", "{cert:", "secret}"), "the command line: there is a word too many"),
 )
 
 _NO_BIND = Row(("-server", "-transport", "x", *_TARGET), "says where to listen")

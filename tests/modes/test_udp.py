@@ -626,7 +626,7 @@ class AnyOrderTests(FlowsCase):
         """
         A connection that takes no write when its flow is over keeps no other flow.
         """
-        for over in (lambda: self.network.pump(limits.FLOW_IDLE), lambda: self.flows.closeAll()):
+        for isIdle in (True, False):
             self.setUp()
             self.listen()
             for _ in range(3):
@@ -635,7 +635,7 @@ class AnyOrderTests(FlowsCase):
                 attempt.succeed()
                 attempt.connection.broken = True
             self.say(self.application(), b"hello")
-            over()
+            self.network.pump(limits.FLOW_IDLE) if isIdle else self.flows.closeAll()
             self.assertEqual(len(self.flushLoggedErrors(ValueError)), 3)
             self.assertEqual(self.flows.connections, {})
             closed = [attempt.connection.closed for attempt in self.method.attempts]
