@@ -25,6 +25,7 @@ from zope.interface import implementer
 
 from pyptwist import limits
 from pyptwist.activation import ActivatedServerEndpoint, socketName
+from pyptwist.addresses import isName
 from pyptwist.datagramport import DatagramPort
 from pyptwist.endings import closePlainly
 from pyptwist.endpoints import wrapClient
@@ -84,9 +85,15 @@ class DirectNetwork:
         # One source address cannot serve both families: attempts of the other
         # family then fail, which is what an operator who binds wants.
         source = _source(self._bindV4 or self._bindV6)
-        return HostnameEndpoint(
+        endpoint = HostnameEndpoint(
             self._reactor, host, port, timeout=limits.CONNECT, bindAddress=source
         )
+        if endpoint._badHostname:
+            # IDNA forbids what resolvers know all the same: a_b, r3---c.
+            if not isName(host):
+                raise ConfigurationError("this cannot be a host name")
+            endpoint._badHostname = False
+        return endpoint
 
     def serverEndpoint(self, host: str, port: int) -> IStreamServerEndpoint:
         if (name := socketName(host)) is not None:

@@ -176,6 +176,23 @@ class DirectTests(NetworkCase):
         self.reactor.advance(1)
         self.assertEqual(self.dialled, [("2001:db8::1", 443), ("192.0.2.1", 443)])
 
+    def test_unusualName(self) -> None:
+        """
+        Names that IDNA forbids, and that resolvers know, are resolved.
+        """
+        for name in ("a_b.example", "r3---c.example", "-a.example"):
+            self.dial(DirectNetwork(self.reactor), name)
+            self.assertEqual(self.resolver.asked[-1], name)
+
+    def test_impossibleName(self) -> None:
+        """
+        What can be no name is refused before anybody is asked.
+        """
+        for name in ("a..b", "x" * 64, "a b", "\N{SNOWMAN}..b"):
+            with self.assertRaises(ConfigurationError) as caught:
+                DirectNetwork(self.reactor).clientEndpoint(name, 443)
+            self.assertNotIn(name, str(caught.exception))
+
     def test_nameBound(self) -> None:
         """
         A local address holds for names, too: no connection leaves without it.
