@@ -14,9 +14,10 @@ it changes nothing, and is passed over.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from enum import Enum, auto
 
+from pyptwist import limits
 from pyptwist.errors import ManagedProcessError
 from pyptwist.ipc.dialects import BY_WORD, Dialect
 from pyptwist.ipc.messages import (
@@ -95,6 +96,7 @@ class Dialogue:
                 return False
             case MethodError():
                 # In PT 2 and 3 it comes another way than the rest: sooner or later.
+                self._requireRoom(self.refused)
                 self.refused.setdefault(message.name, scrub(message.text))
                 return True
         if self.stage is Stage.DONE:
@@ -151,6 +153,7 @@ class Dialogue:
         self._requireProxy()
         if isinstance(method, ServerMethod) != self._isServer:
             raise ManagedProcessError("the child launched methods of the wrong side")
+        self._requireRoom(self.servers if self._isServer else self.clients)
         if isinstance(method, ServerMethod):
             self.servers.setdefault(method.name, method)
         else:
@@ -161,6 +164,10 @@ class Dialogue:
         if isServer != self._isServer:
             raise ManagedProcessError("the child launched methods of the wrong side")
         self.stage = Stage.DONE
+
+    def _requireRoom(self, known: Sized) -> None:
+        if len(known) >= limits.CHILD_METHODS:
+            raise ManagedProcessError("the child reported more methods than there can be")
 
     def _requireProxy(self) -> None:
         # A child that never heard of upstream proxies would go around ours.
