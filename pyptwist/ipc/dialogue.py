@@ -110,7 +110,7 @@ class Dialogue:
         :raises ManagedProcessError: if it was not launched, with the reason.
         """
         if name not in self.clients:
-            raise self._missing(name)
+            raise self.missing(name)
         return self.clients[name]
 
     def server(self, name: str) -> ServerMethod:
@@ -119,10 +119,14 @@ class Dialogue:
         :raises ManagedProcessError: if it was not launched, with the reason.
         """
         if name not in self.servers:
-            raise self._missing(name)
+            raise self.missing(name)
         return self.servers[name]
 
-    def _missing(self, name: str) -> ManagedProcessError:
+    def missing(self, name: str) -> ManagedProcessError:
+        """
+        :param name: of a method that was not launched.
+        :returns: an error that says why, if the child did.
+        """
         reason = self.refused.get(name)
         return ManagedProcessError(f"the child has no {name}{f': {reason}' if reason else ''}")
 

@@ -13,7 +13,8 @@ running.
                stop() leads here from everywhere      if startService() came meanwhile
 
 A child that says that it cannot is not started again, until somebody asks for it;
-nor is any child, if it was told so.
+nor is any child, if it was told so.  A server that lacks, at its restart, a method that
+it had (its port may be taken for a while) has failed.
 """
 
 from __future__ import annotations
@@ -116,6 +117,7 @@ class ManagedTransport(Service):
         self._alarm = Alarm(reactor)
         self._failures = 0
         self._upSince: float | None = None
+        self._had: set[str] = set()
 
     @property
     def isIdle(self) -> bool:
@@ -208,6 +210,9 @@ class ManagedTransport(Service):
     def processReady(self) -> None:
         process = self._process
         assert process is not None
+        if self._lacks(process.dialogue):
+            process.end()
+            return
         self._life = _Life.UP
         self._upSince = self._reactor.seconds()
         # The same ports after a restart: clients know them.
@@ -242,6 +247,20 @@ class ManagedTransport(Service):
             self.processEnded(error)
         else:
             self._emit(Started(process.pid))
+
+    def _lacks(self, dialogue: Dialogue) -> bool:
+        """
+        Is a server missing that was there before?  A client's method that is missing
+        is told to whoever wants it, and keeps no other from working.
+        """
+        there = set(dialogue.servers)
+        for name in sorted((self._had - there) & set(self.assignment.methods)):
+            error = dialogue.missing(name)
+            self._log.warn("After a restart: {error}", error=error)
+            self._tell(error)
+            return True
+        self._had |= there
+        return False
 
     def _delay(self, error: ManagedProcessError) -> float | None:
         """

@@ -432,6 +432,35 @@ class EndTests(ManagedCase):
         binds = [environment["TOR_PT_SERVER_BINDADDR"] for *_, environment in self.reactor.spawned]
         self.assertEqual(binds, ["x-127.0.0.1:0", "x-127.0.0.1:7"])
 
+    def test_lacking(self) -> None:
+        """
+        A server whose port is taken after a restart is tried again, later and later.
+        """
+        self.transport = ManagedTransport(self.reactor, SERVER, self.events.append)
+        good = b"VERSION 1\nSMETHOD x 127.0.0.1:7\nSMETHODS DONE\n"
+        taken = b"VERSION 1\nSMETHOD-ERROR x taken\nSMETHODS DONE\n"
+        # The first time, that is an answer.
+        waiting = self.transport.whenReady()
+        self.process.say(taken)
+        self.assertEqual(self.successResultOf(waiting).refused, {"x": "taken"})
+        self.process.end(1)
+        self.reactor.advance(limits.CHILD_RESTART)
+        self.process.say(good)
+        self.process.end(1)
+        for delay in (2, 4):
+            self.reactor.advance(delay)
+            waiting = self.transport.whenReady()
+            self.process.say(taken)
+            self.assertEqual(self.failed(waiting), "the child has no x: taken")
+            self.assertEqual(self.process.calls, ["close"])
+            self.process.end()
+        self.reactor.advance(8)
+        waiting = self.transport.whenReady()
+        self.process.say(good)
+        self.assertEqual(list(self.successResultOf(waiting).servers), ["x"])
+        ready = [event for event in self.events if isinstance(event, Ready)]
+        self.assertEqual(len(ready), 3)
+
 
 class PoolTests(SynchronousTestCase):
     """
