@@ -226,7 +226,7 @@ def makeService(options: Mapping[str, Any]) -> ChildService:
     except StartError as error:
         _refuse(reporter, error)
     except Exception as error:
-        traceback.print_exc(file=safelog.standardError())
+        print(safelog.scrub(traceback.format_exc()), file=safelog.standardError(), end="")
         _refuse(reporter, EnvironmentRefused(f"an unforeseen {type(error).__name__}: {error}"))
 
 
