@@ -22,7 +22,7 @@ from pyptwist.addresses import HostPort
 from pyptwist.endpoints import wrapClient
 from pyptwist.errors import causeOfFailure
 from pyptwist.extorport import ExtORPortClient, readCookie
-from pyptwist.relay import RelayEnd, RelayingFactory, dial, join
+from pyptwist.relay import RelayEnd, RelayingFactory, join
 
 if TYPE_CHECKING:
     from pyptwist.codec import CodecFactory
@@ -106,7 +106,7 @@ class ForwardProtocol(RelayEnd):
         transport: Any = self.transport
         self._forwarding.connections.add(self)
         transport.pauseProducing()
-        self._dialling = dialling = dial(self._connect)
+        self._dialling = dialling = self._forwarding.dial(self._connect)
         dialling.addCallbacks(self._reached, self._unreachable)
 
     def _connect(self, factory: IProtocolFactory) -> Deferred[Any]:

@@ -28,7 +28,7 @@ from pyptwist.proxies.socks5server import (
     Socks5Negotiation,
 )
 from pyptwist.proxies.socks5wire import Method
-from pyptwist.relay import RelayEnd, RelayingFactory, dial, join
+from pyptwist.relay import RelayEnd, RelayingFactory, join
 
 if TYPE_CHECKING:
     from pyptwist.arguments import Arguments
@@ -126,7 +126,7 @@ class Socks5Protocol(RelayEnd):
 
     def _dial(self, request: Request) -> None:
         self._stopDeadline()
-        self._dialling = dialling = dial(
+        self._dialling = dialling = self._socks.dial(
             lambda factory: self._socks.clientEndpoint(request).connect(factory)
         )
         dialling.addCallbacks(self._reached, self._unreachable)
