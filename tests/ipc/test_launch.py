@@ -9,7 +9,8 @@ from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.protocol import Factory, Protocol
 from twisted.logger import LogLevel, capturedLogs
@@ -152,6 +153,29 @@ class ClientSideTests(SideCase):
         self.assertEqual((dropped[Drop.DIALLING], dropped[Drop.FLOWS]), (1, 1))
         self.outside.clock.advance(61)
         self.assertEqual(flows.connections, {})
+
+    def test_onePort(self) -> None:
+        """
+        A port that was given is for the first method that can have it, which one that
+        is not known or cannot be launched is not.
+        """
+        side = self.side(listen=HostPort("127.0.0.1", 1984))
+        for name in ("absent", "lame"):
+            self.assertIsInstance(self.failure(side.launch(name)), ConfigurationError)
+        self.assertEqual(self.finish(side.launch("hello")).address.port, 1984)
+        error = self.failure(side.launch("double"))
+        self.assertEqual(str(error), "the port to listen on is taken by hello")
+
+    def test_onePortTaken(self) -> None:
+        """
+        Nor has one the port that failed to listen.
+        """
+        listen = HostPort("127.0.0.1", 1984)
+        other = self.finish(self.side(listen=listen).launch("hello"))
+        side = self.side(listen=listen)
+        self.assertIsInstance(self.failure(side.launch("hello")), CannotListenError)
+        self.successResultOf(maybeDeferred(other.port.stopListening))
+        self.finish(side.launch("double"))
 
     def test_targetless(self) -> None:
         """
