@@ -66,6 +66,12 @@ class Side(Protocol):
 
     doneLine: str
 
+    def find(self, name: str) -> object:
+        """
+        :returns: the method.
+        :raises pyptwist.registry.UnknownMethod: if there is none.
+        """
+
     async def launch(self, name: str) -> Launched:
         """
         :raises Exception: any; its text is for the operator.
@@ -112,8 +118,11 @@ class ClientSide:
         self._configuration = configuration
         self._holder: str | None = None
 
+    def find(self, name: str) -> Any:
+        return self._methods.client(name)
+
     async def launch(self, name: str) -> Launched:
-        method = self._methods.client(name)
+        method = self.find(name)
         # Endpoints are made for each connection: see now whether they can be.
         loadClient = getattr(method, "loadClient", None)
         if loadClient is not None:
@@ -217,8 +226,11 @@ class ServerSide:
         self._methods = methods
         self._pool: Pool | None = None
 
+    def find(self, name: str) -> Any:
+        return self._methods.server(name)
+
     async def launch(self, name: str) -> Launched:
-        method = self._methods.server(name)
+        method = self.find(name)
         options = self._configuration.options.get(name, Arguments())
         endpoint = decoy.serverEndpoint(
             method, self._context, self._configuration.binds[name], options, self._local
