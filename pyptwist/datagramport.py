@@ -66,6 +66,15 @@ class DatagramPort(Port):
             created.setsockopt(socket.SOL_SOCKET, option, limits.DATAGRAM_BUFFER)
         return created
 
+    @property
+    def peer(self) -> tuple[str, int]:
+        """
+        The host and port that the socket is connected to, as the kernel writes them
+        with each datagram.
+        """
+        host, port, *_ = self.socket.getpeername()
+        return host.partition("%")[0], port
+
     def write(self, datagram: bytes, addr: tuple[str, int] | None = None) -> None:
         if self._connectedAddr is None:
             super().write(datagram, addr)

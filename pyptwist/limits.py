@@ -267,6 +267,9 @@ CHILD_STRAGGLER: Final = 0.2
 #: line with a certificate or two, of some hundred.
 CHILD_LINE: Final = 16 * 1024
 
+#: Methods that a child may report, launched or not: all that there are, several times.
+CHILD_METHODS: Final = 256
+
 #: Lines of standard error that are kept, for the error when a child ends.
 CHILD_LAST_WORDS: Final = 5
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.address import IPv4Address, IPv6Address
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.error import DNSLookupError
 from twisted.internet.interfaces import IResolutionReceiver
 from zope.interface import implementer
@@ -27,6 +27,11 @@ def lookUp(reactor: Any, host: str) -> Deferred[str]:
     """
     if HostPort(host, 0).ip is not None:
         return succeed(host)
+    try:
+        host = host.encode("idna").decode("ascii")
+    except UnicodeError:
+        # Twisted's resolver would never answer.
+        return fail(DNSLookupError("this cannot be a host name"))
     found: Deferred[str] = Deferred()
     reactor.nameResolver.resolveHostName(_First(found), host, 0, [IPv4Address, IPv6Address], "UDP")
     return found

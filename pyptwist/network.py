@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import socket
 from functools import lru_cache
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.endpoints import (
@@ -25,6 +25,7 @@ from zope.interface import implementer
 
 from pyptwist import limits
 from pyptwist.activation import ActivatedServerEndpoint, socketName
+from pyptwist.addresses import isName
 from pyptwist.datagramport import DatagramPort
 from pyptwist.endings import closePlainly
 from pyptwist.endpoints import wrapClient
@@ -53,7 +54,9 @@ class DirectNetwork:
     def __init__(self, reactor: Any, bindV4: str | None = None, bindV6: str | None = None) -> None:
         """
         :param bindV4: the local address for connections to IPv4 peers.
-        :param bindV6: the local address for connections to IPv6 peers.
+        :param bindV6: the local address for connections to IPv6 peers.  Peers on
+            this machine's loopback are reached from there whatever they say, as
+            pt-spec 3.2.1 demands; a loopback address can be meant for these alone.
         """
         self._reactor = reactor
         self._bindV4 = bindV4
@@ -63,14 +66,16 @@ class DirectNetwork:
         return _TunedClientEndpoint(self._tcpEndpoint(host, port))
 
     def _tcpEndpoint(self, host: str, port: int) -> IStreamClientEndpoint:
-        version = _ipVersion(host)
-        if version is None:
+        peer = _parsed(host)
+        if peer is None:
             return self._hostnameEndpoint(host, port)
         kind, bind = (
             (TCP4ClientEndpoint, self._bindV4)
-            if version == 4
+            if peer.version == 4
             else (TCP6ClientEndpoint, self._bindV6)
         )
+        if bind is not None and peer.is_loopback and not ip_address(bind).is_loopback:
+            bind = None
         endpoint: IStreamClientEndpoint = kind(
             self._reactor, host, port, timeout=limits.CONNECT, bindAddress=_source(bind)
         )
@@ -80,17 +85,23 @@ class DirectNetwork:
         # One source address cannot serve both families: attempts of the other
         # family then fail, which is what an operator who binds wants.
         source = _source(self._bindV4 or self._bindV6)
-        return HostnameEndpoint(
+        endpoint = HostnameEndpoint(
             self._reactor, host, port, timeout=limits.CONNECT, bindAddress=source
         )
+        if endpoint._badHostname:
+            # IDNA forbids what resolvers know all the same: a_b, r3---c.
+            if not isName(host):
+                raise ConfigurationError("this cannot be a host name")
+            endpoint._badHostname = False
+        return endpoint
 
     def serverEndpoint(self, host: str, port: int) -> IStreamServerEndpoint:
         if (name := socketName(host)) is not None:
             return _TunedServerEndpoint(ActivatedServerEndpoint(self._reactor, name, port))
-        version = _ipVersion(host)
-        if version is None:
+        address = _parsed(host)
+        if address is None:
             raise ConfigurationError("the address to listen on must be an IP address")
-        kind = TCP4ServerEndpoint if version == 4 else TCP6ServerEndpoint
+        kind = TCP4ServerEndpoint if address.version == 4 else TCP6ServerEndpoint
         return _TunedServerEndpoint(
             kind(self._reactor, port, backlog=limits.LISTEN_BACKLOG, interface=host)
         )
@@ -246,12 +257,11 @@ def _tune(connection: socket.socket) -> None:
 
 
 @lru_cache(limits.KNOWN_HOSTS)
-def _ipVersion(host: str) -> int | None:
+def _parsed(host: str) -> IPv4Address | IPv6Address | None:
     try:
-        address = ip_address(host)
+        return ip_address(host)
     except ValueError:
         return None
-    return 6 if isinstance(address, IPv6Address) else 4
 
 
 def _source(host: str | None) -> tuple[str, int] | None:

@@ -15,6 +15,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.interfaces import IAddress, IProtocolFactory
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 
@@ -57,9 +59,10 @@ class RelayEnd(Protocol):
 
 class RelayingFactory(Factory):
     """
-    Knows its relays' first ends, so that the program can stop.
+    Knows its relays' ends, so that the program can stop.
 
-    :ivar connections: those that are open.
+    :ivar connections: those that are open, on both sides: what one side said last may
+        be under way on the other.
     """
 
     noisy = False
@@ -74,14 +77,46 @@ class RelayingFactory(Factory):
         for connection in list(self.connections):
             connection.abandon()
 
+    def dial(self, connect: Callable[[IProtocolFactory], Deferred[Any]]) -> Deferred[Any]:
+        """
+        Make the second end of a relay.
 
-class RelayFactory(Factory):
+        :param connect: an endpoint's, or what makes the endpoint as well.
+        :returns: fires with it; fails with whatever went wrong, told by a Deferred or
+            raised.
+        """
+        return maybeDeferred(connect, _DiallingFactory(self.connections))
+
+
+class _DialledEnd(RelayEnd):
     """
-    Builds plain ends, for whoever dials the second one.
+    The second end.  It reads nothing until it is joined: a peer may speak first, and
+    an endpoint may tell of its connection in a later turn.
     """
 
+    def __init__(self, ends: set[RelayEnd]) -> None:
+        """
+        :param ends: that are open; it is one while it is.
+        """
+        self._ends = ends
+
+    def connectionMade(self) -> None:
+        self._ends.add(self)
+        _transport(self).pauseProducing()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._ends.discard(self)
+        super().connectionLost(reason)
+
+
+class _DiallingFactory(Factory):
     noisy = False
-    protocol = RelayEnd
+
+    def __init__(self, ends: set[RelayEnd]) -> None:
+        self._ends = ends
+
+    def buildProtocol(self, addr: IAddress | None) -> _DialledEnd:
+        return _DialledEnd(self._ends)
 
 
 def join(one: RelayEnd, other: RelayEnd) -> None:

@@ -61,7 +61,8 @@ _NAME_PORT = re.compile(r"(?<![\w.-])(?P<name>[\w.-]++):[0-9]{1,5}(?!\w)")
 _LABELLED = re.compile(
     r"""
     (?P<label>
-      \bhost(?:name)?\s?=\s?b?['"]? | \bhostname\ lookup:\s? | \bhost:\s?(?=[\w-]++\.\w)
+      \bhost(?:name)?\s?=\s?b?['"]? | \bhost:\s?(?=[\w-]++\.\w)
+      | \bhostname\ lookup:\s? | \binvalid\ hostname:\s? | \bthe\ hostname\ '
     )
     [\w-][\w.-]*+
     """,

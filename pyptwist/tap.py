@@ -120,6 +120,9 @@ class Options(usage.Options):
         except usage.UsageError as error:
             error = self._withHint(error)
             if isServed:
+                if str(error).startswith(("Unknown command", "Wrong number of")):
+                    # It may be half an option's text, with a key in it.
+                    error = usage.UsageError("there is a word too many among the flags")
                 _refuseArguments(arguments, error)
             raise error from None
 
@@ -223,7 +226,7 @@ def makeService(options: Mapping[str, Any]) -> ChildService:
     except StartError as error:
         _refuse(reporter, error)
     except Exception as error:
-        traceback.print_exc(file=safelog.standardError())
+        print(safelog.scrub(traceback.format_exc()), file=safelog.standardError(), end="")
         _refuse(reporter, EnvironmentRefused(f"an unforeseen {type(error).__name__}: {error}"))
 
 

@@ -79,6 +79,21 @@ class DatagramPortTests(SynchronousTestCase):
         here.transport.doRead()  # type: ignore[union-attr]
         self.assertEqual(here.senders, [("::1", other.getHost().port)])
 
+    def test_peer(self) -> None:
+        """
+        Whom a port is connected to is said as the datagrams of that peer say it.
+        """
+        for host, bound in ((HERE, HERE), ("::ffff:127.0.0.1", "::"), ("0.0.0.0", "0.0.0.0")):
+            here, there = Peer(), Peer()
+            port = self.bind(here)
+            other = self.bind(there, bound)
+            other.connect(host, port.getHost().port)
+            there.send(b"question")
+            port.doRead()
+            here.send(b"answer", here.senders[0])
+            other.doRead()
+            self.assertEqual(there.senders, [other.peer])
+
     def test_refused(self) -> None:
         """
         That nobody is there is told once for each time, closes nothing, and does not

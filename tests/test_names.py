@@ -40,6 +40,16 @@ class LookUpTests(SynchronousTestCase):
         reactor = self.reactor(IPv6Address("UDP", "::1", 0), IPv4Address("UDP", "127.0.0.1", 0))
         self.assertEqual(self.successResultOf(lookUp(reactor, "example.org")), "::1")
 
+    def test_impossible(self) -> None:
+        """
+        What can be no name is told at once: a resolver would be asked for nothing.
+        """
+        reactor = self.reactor(IPv4Address("UDP", "127.0.0.1", 0))
+        for host in ("a..b", "x" * 64, "\N{LATIN SMALL LETTER U WITH DIAERESIS}" * 64):
+            failure = self.failureResultOf(lookUp(reactor, host), DNSLookupError)
+            self.assertNotIn(host, str(failure.value))
+        self.assertEqual(reactor.nameResolver.asked, [])
+
     def test_none(self) -> None:
         """
         A name without an address is an error, which does not name it.

@@ -151,6 +151,18 @@ class DirectTests(NetworkCase):
         self.dial(DirectNetwork(self.reactor, bindV6="2001:db8::8"), "192.0.2.1")
         self.assertEqual([client[4] for client in self.reactor.tcpClients], [None, None])
 
+    def test_loopbackUnbound(self) -> None:
+        """
+        Peers on this machine are not reached from an address of the outside; one of
+        the inside can be meant for nobody else.
+        """
+        outside = DirectNetwork(self.reactor, bindV4="192.0.2.8", bindV6="2001:db8::8")
+        for host in ("127.0.0.1", "127.1.2.3", "::1"):
+            self.dial(outside, host)
+            self.assertIsNone(self.reactor.tcpClients[-1][4])
+        self.dial(DirectNetwork(self.reactor, bindV4="127.0.0.2"), "127.0.0.1")
+        self.assertEqual(self.reactor.tcpClients[-1][4], ("127.0.0.2", 0))
+
     def test_name(self) -> None:
         """
         A name is resolved, and all of its addresses are tried.
@@ -163,6 +175,23 @@ class DirectTests(NetworkCase):
         self.assertEqual(self.resolver.asked, ["example.org"])
         self.reactor.advance(1)
         self.assertEqual(self.dialled, [("2001:db8::1", 443), ("192.0.2.1", 443)])
+
+    def test_unusualName(self) -> None:
+        """
+        Names that IDNA forbids, and that resolvers know, are resolved.
+        """
+        for name in ("a_b.example", "r3---c.example", "-a.example"):
+            self.dial(DirectNetwork(self.reactor), name)
+            self.assertEqual(self.resolver.asked[-1], name)
+
+    def test_impossibleName(self) -> None:
+        """
+        What can be no name is refused before anybody is asked.
+        """
+        for name in ("a..b", "x" * 64, "a b", "\N{SNOWMAN}..b"):
+            with self.assertRaises(ConfigurationError) as caught:
+                DirectNetwork(self.reactor).clientEndpoint(name, 443)
+            self.assertNotIn(name, str(caught.exception))
 
     def test_nameBound(self) -> None:
         """

@@ -10,7 +10,7 @@ from twisted.internet.protocol import Factory
 from twisted.trial.unittest import SynchronousTestCase
 
 from pyptwist import limits
-from pyptwist.relay import RelayEnd, join
+from pyptwist.relay import RelayEnd, RelayingFactory, join
 from pyptwist.testing import MemoryNetwork
 from pyptwist.testing.applications import Application, Applications, Endless
 
@@ -49,6 +49,47 @@ class RelayTests(SynchronousTestCase):
         self.assertEqual(bytes(self.other.received), b"there")
         self.assertEqual(bytes(self.one.received), b"and back")
         self.assertEqual([end.received for end in self.ends], [5, 8])
+
+    def test_spokenBefore(self) -> None:
+        """
+        What a peer says before its end is joined is kept for the other.
+        """
+        speaker = Applications()
+        self.successResultOf(self.network.serverEndpoint("127.0.0.1", 3).listen(speaker))
+        dialling = RelayingFactory().dial(self.network.clientEndpoint("127.0.0.1", 3).connect)
+        self.network.pump()
+        first: Any = speaker.built[0]
+        first.transport.write(b"welcome")
+        self.network.pump()
+        join(self.ends[0], self.successResultOf(dialling))
+        self.network.pump()
+        self.assertEqual(bytes(self.one.received), b"welcome")
+
+    def test_known(self) -> None:
+        """
+        A second end is known for as long as something of it is under way.
+        """
+        factory = RelayingFactory()
+        self.successResultOf(self.network.serverEndpoint("127.0.0.1", 3).listen(Applications()))
+        dialling = factory.dial(self.network.clientEndpoint("127.0.0.1", 3).connect)
+        self.network.pump()
+        end: Any = self.successResultOf(dialling)
+        self.assertEqual(factory.connections, {end})
+        join(self.ends[0], end)
+        self.outer[0].transport.write(b"last words" * 50_000)
+        self.outer[0].transport.loseConnection()
+        self.network.pump(1)
+        self.assertEqual(factory.connections, set())
+
+    def test_raised(self) -> None:
+        """
+        An endpoint that raises has failed like any other.
+        """
+
+        def connect(factory: object) -> Any:
+            raise ZeroDivisionError
+
+        self.failureResultOf(RelayingFactory().dial(connect), ZeroDivisionError)
 
     def test_readSizes(self) -> None:
         """

@@ -132,6 +132,8 @@ class ScrubTests(SynchronousTestCase):
             Address4("TCP", "192.0.2.1", 443),
             HostnameAddress(b"bridge.example.org", 443),
             DNSLookupError("no results for hostname lookup: bridge.example.org"),
+            DNSLookupError("Couldn't find the hostname 'bridge.example.org'"),
+            ValueError("invalid hostname: a_b.example.org"),
             ConnectError(string="[Errno 101] 192.0.2.1:443"),
         ):
             self.assertIn(SCRUBBED, scrub(f"{value!r} {value}"))

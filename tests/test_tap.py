@@ -297,6 +297,7 @@ class ServiceTests(LaunchedCase):
             self.refused()[1], "ENV-ERROR an unforeseen ZeroDivisionError: at [scrubbed]"
         )
         self.assertIn("Traceback", self.errors.getvalue())
+        self.assertNotIn("192.0.2.1", self.errors.getvalue())
 
     def test_noInput(self) -> None:
         """

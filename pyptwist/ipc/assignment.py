@@ -77,8 +77,8 @@ class Assignment:
                 "offer 1 and 2.1 only, or 2.2 and 3.0 only"
             )
         # What cannot be written is refused now.
-        self.arguments()
-        self.environment({})
+        for text in (*self.arguments(), *self.environment({}).values()):
+            _requireText(text)
         if self._means is Means.FLAGS:
             formatOptions(self.options)
 
@@ -201,3 +201,14 @@ class Assignment:
     def _binds(self) -> str:
         binds = (f"{name}-{self.binds.get(name, _ANYWHERE)}" for name in self.methods)
         return ",".join(binds)
+
+
+def _requireText(text: str) -> None:
+    try:
+        data = os.fsencode(text)
+    except UnicodeEncodeError:
+        data = b"\0"
+    if b"\0" in data:
+        raise ConfigurationError(
+            "what a transport's program is told must not hold a NUL, or half a surrogate"
+        )

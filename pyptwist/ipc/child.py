@@ -132,6 +132,7 @@ class Child(Service):
 
     async def _launch(self, name: str) -> str:
         if (message := self._configuration.methodErrors.get(name)) is not None:
+            self._side.find(name)  # of one that is not known, nobody cares
             raise ConfigurationError(message)
         launching = Deferred.fromCoroutine(self._side.launch(name))
         launched = await launching.addTimeout(limits.LISTEN, self._reactor, _tooSlow)

@@ -22,16 +22,10 @@ def completeClient(common: Configuration, settings: Settings) -> Configuration:
     :returns: that, and where applications and the server are.
     :raises EnvironmentRefused: for what makes no sense.
     """
-    listen = _listen(settings)
-    errors: dict[str, str] = {}
-    if listen.port:
-        name = "-proxylistenaddr" if settings.given(_LISTEN) else "-proxylistenport"
-        for method in common.methods[1:]:
-            errors[method] = f"{name}: the port is taken by {common.methods[0]}"
     target = settings.destination("target")
     if target is not None and common.mode is Mode.SOCKS5:
         raise EnvironmentRefused("in the mode socks5 applications name the target")
-    return replace(common, listen=listen, target=target, methodErrors=errors)
+    return replace(common, listen=_listen(settings), target=target)
 
 
 def _listen(settings: Settings) -> HostPort:

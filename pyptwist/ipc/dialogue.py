@@ -14,9 +14,10 @@ it changes nothing, and is passed over.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from enum import Enum, auto
 
+from pyptwist import limits
 from pyptwist.errors import ManagedProcessError
 from pyptwist.ipc.dialects import BY_WORD, Dialect
 from pyptwist.ipc.messages import (
@@ -95,6 +96,7 @@ class Dialogue:
                 return False
             case MethodError():
                 # In PT 2 and 3 it comes another way than the rest: sooner or later.
+                self._requireRoom(self.refused)
                 self.refused.setdefault(message.name, scrub(message.text))
                 return True
         if self.stage is Stage.DONE:
@@ -108,7 +110,7 @@ class Dialogue:
         :raises ManagedProcessError: if it was not launched, with the reason.
         """
         if name not in self.clients:
-            raise self._missing(name)
+            raise self.missing(name)
         return self.clients[name]
 
     def server(self, name: str) -> ServerMethod:
@@ -117,10 +119,14 @@ class Dialogue:
         :raises ManagedProcessError: if it was not launched, with the reason.
         """
         if name not in self.servers:
-            raise self._missing(name)
+            raise self.missing(name)
         return self.servers[name]
 
-    def _missing(self, name: str) -> ManagedProcessError:
+    def missing(self, name: str) -> ManagedProcessError:
+        """
+        :param name: of a method that was not launched.
+        :returns: an error that says why, if the child did.
+        """
         reason = self.refused.get(name)
         return ManagedProcessError(f"the child has no {name}{f': {reason}' if reason else ''}")
 
@@ -151,6 +157,7 @@ class Dialogue:
         self._requireProxy()
         if isinstance(method, ServerMethod) != self._isServer:
             raise ManagedProcessError("the child launched methods of the wrong side")
+        self._requireRoom(self.servers if self._isServer else self.clients)
         if isinstance(method, ServerMethod):
             self.servers.setdefault(method.name, method)
         else:
@@ -161,6 +168,10 @@ class Dialogue:
         if isServer != self._isServer:
             raise ManagedProcessError("the child launched methods of the wrong side")
         self.stage = Stage.DONE
+
+    def _requireRoom(self, known: Sized) -> None:
+        if len(known) >= limits.CHILD_METHODS:
+            raise ManagedProcessError("the child reported more methods than there can be")
 
     def _requireProxy(self) -> None:
         # A child that never heard of upstream proxies would go around ours.

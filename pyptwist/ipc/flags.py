@@ -203,7 +203,7 @@ def normalised(
             result.append(f"--{name}{equals}{value}")
             result += [] if equals or not rest else [rest.pop(0)]
         elif name in plain:
-            if not equals and name == _MAY_BE_SET and rest and rest[0] in _TRUE | _FALSE:
+            if not equals and _isSet(name, rest):
                 equals, value = "=", rest.pop(0)
             result += [f"--{name}"] if not equals or _truth(name, value) else []
         elif text.startswith("--"):
@@ -239,9 +239,18 @@ def _given(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
     while rest and _isOption(rest[0]):
         name, equals, value = rest.pop(0).lstrip("-").partition("=")
         flag = FLAGS.get(name)
-        if not equals and rest and (name in OWN_VALUED or (flag and flag.value)):
+        takes = name in OWN_VALUED or (flag and flag.value) or _isSet(name, rest)
+        if not equals and rest and takes:
             value = rest.pop(0)
         yield name, value
+
+
+def _isSet(name: str, rest: Sequence[str]) -> bool:
+    """
+    :param rest: what follows a flag.
+    :returns: whether that begins with a value of a flag that may have one.
+    """
+    return name == _MAY_BE_SET and bool(rest) and rest[0] in _TRUE | _FALSE
 
 
 def _isOption(text: str) -> bool:

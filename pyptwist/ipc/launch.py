@@ -5,7 +5,8 @@ client's side and the server's.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -65,6 +66,12 @@ class Side(Protocol):
 
     doneLine: str
 
+    def find(self, name: str) -> object:
+        """
+        :returns: the method.
+        :raises pyptwist.registry.UnknownMethod: if there is none.
+        """
+
     async def launch(self, name: str) -> Launched:
         """
         :raises Exception: any; its text is for the operator.
@@ -109,23 +116,19 @@ class ClientSide:
         self._local = local
         self._methods = methods
         self._configuration = configuration
+        self._holder: str | None = None
+
+    def find(self, name: str) -> Any:
+        return self._methods.client(name)
 
     async def launch(self, name: str) -> Launched:
-        wanted = self._configuration
-        method = self._methods.client(name)
+        method = self.find(name)
         # Endpoints are made for each connection: see now whether they can be.
         loadClient = getattr(method, "loadClient", None)
         if loadClient is not None:
             loadClient()
-        if wanted.mode.isDatagrams:
-            flows = self._flows(name, method)
-            port = await flows.listen()
-            launched = Launched(name, port, flows, Arguments())
-        else:
-            factory = self._factory(name, method)
-            listening = self._local.serverEndpoint(wanted.listen.host, wanted.listen.port)
-            port = await listening.listen(factory)
-            launched = Launched(name, port, factory, Arguments())
+        with self._holding(name):
+            launched = await self._listen(name, method)
         if not launched.address.isLoopback:
             self._log.warn(
                 "{name}: other machines can reach this port as well, and use the server "
@@ -133,6 +136,32 @@ class ClientSide:
                 name=name,
             )
         return launched
+
+    @contextmanager
+    def _holding(self, name: str) -> Iterator[None]:
+        """
+        A port that was given is for one method: the first that can have it.
+        """
+        if self._configuration.listen.port == 0:
+            yield
+            return
+        if self._holder is not None:
+            raise ConfigurationError(f"the port to listen on is taken by {self._holder}")
+        self._holder = name
+        try:
+            yield
+        except BaseException:
+            self._holder = None
+            raise
+
+    async def _listen(self, name: str, method: Any) -> Launched:
+        wanted = self._configuration
+        if wanted.mode.isDatagrams:
+            flows = self._flows(name, method)
+            return Launched(name, await flows.listen(), flows, Arguments())
+        factory = self._factory(name, method)
+        listening = self._local.serverEndpoint(wanted.listen.host, wanted.listen.port)
+        return Launched(name, await listening.listen(factory), factory, Arguments())
 
     def line(self, launched: Launched) -> str:
         mode = self._configuration.mode.value
@@ -197,8 +226,11 @@ class ServerSide:
         self._methods = methods
         self._pool: Pool | None = None
 
+    def find(self, name: str) -> Any:
+        return self._methods.server(name)
+
     async def launch(self, name: str) -> Launched:
-        method = self._methods.server(name)
+        method = self.find(name)
         options = self._configuration.options.get(name, Arguments())
         endpoint = decoy.serverEndpoint(
             method, self._context, self._configuration.binds[name], options, self._local

@@ -28,6 +28,12 @@ _PR_SET_PDEATHSIG: Final = 1
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
+#: What the kernel sends when the thread that started us ends: a signal that nothing
+#: else uses, since the parent may have other threads, and live on.
+_BEREAVED: Final = signal.SIGUSR2
+
+_GONE: Final = "the parent process is gone"
+
 
 class Signals:
     """
@@ -36,23 +42,28 @@ class Signals:
 
     def __init__(self, reactor: Any, onSignal: Callable[[str], None]) -> None:
         """
-        :param onSignal: called by the reactor with the signal's name.
+        :param onSignal: called by the reactor with the signal's name, or what else it
+            means.
         """
         self._reactor = reactor
         self._onSignal = onSignal
+        self._isOrphan: Callable[[], bool] = lambda: False
 
-    def start(self, followParent: bool = True) -> None:
+    def start(self, isOrphan: Callable[[], bool] | None = None) -> None:
         """
         Take the signals over.  The reactor must be running: it sets handlers of
         its own when it starts, with which twistd would exit by the signal, and
         not with code 0.
 
-        :param followParent: end when the parent does.
+        :param isOrphan: tells whether the parent is gone; None if its end means
+            nothing.
         """
         for number in _SIGNALS:
             signal.signal(number, self._caught)
-        if followParent:
-            signalAtParentsDeath(signal.SIGTERM)
+        if isOrphan is not None:
+            self._isOrphan = isOrphan
+            signal.signal(_BEREAVED, self._bereaved)
+            signalAtParentsDeath(_BEREAVED)
 
     def ignore(self) -> None:
         """
@@ -61,7 +72,7 @@ class Signals:
         armed at the same time.
         """
         self.armLastResort()
-        for number in _SIGNALS:
+        for number in (*_SIGNALS, _BEREAVED):
             signal.signal(number, signal.SIG_IGN)
 
     def armLastResort(self) -> None:
@@ -73,9 +84,16 @@ class Signals:
         signal.alarm(limits.LAST_RESORT)
 
     def _caught(self, number: int, frame: FrameType | None) -> None:
+        self._tell(signal.Signals(number).name)
+
+    def _bereaved(self, number: int, frame: FrameType | None) -> None:
+        if self._isOrphan():
+            self._tell(_GONE)
+
+    def _tell(self, reason: str) -> None:
         # The main program stands anywhere: leave the rest to the reactor.
         self.armLastResort()
-        self._reactor.callFromThread(self._onSignal, signal.Signals(number).name)
+        self._reactor.callFromThread(self._onSignal, reason)
 
 
 class Lifeline:
@@ -118,7 +136,7 @@ class Lifeline:
         Begin to watch; the reactor must be running.
         """
         followParent = self._parent is not None
-        self._signals.start(followParent)
+        self._signals.start(self._isOrphan if followParent else None)
         if self._watchInput:
             self._input.start()
         if followParent:
@@ -136,9 +154,12 @@ class Lifeline:
         if self._polling.running:
             self._polling.stop()
 
+    def _isOrphan(self) -> bool:
+        return self._getParent() != self._parent
+
     def _checkParent(self) -> None:
-        if self._getParent() != self._parent:
-            self._end("the parent process is gone")
+        if self._isOrphan():
+            self._end(_GONE)
 
     def _end(self, reason: str) -> None:
         onEnd, self._onEnd = self._onEnd, None

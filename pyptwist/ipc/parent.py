@@ -9,11 +9,12 @@ running.
                it failed                            -> WAITING, or IDLE
     UP         it ended                             -> WAITING, or IDLE
     WAITING    the time between two starts is over  -> STARTING
-    STOPPING   it is gone                           -> IDLE
-               stop() leads here from everywhere
+    STOPPING   it is gone                           -> IDLE, or WAITING for no time
+               stop() leads here from everywhere      if startService() came meanwhile
 
 A child that says that it cannot is not started again, until somebody asks for it;
-nor is any child, if it was told so.
+nor is any child, if it was told so.  A server that lacks, at its restart, a method that
+it had (its port may be taken for a while) has failed.
 """
 
 from __future__ import annotations
@@ -116,6 +117,7 @@ class ManagedTransport(Service):
         self._alarm = Alarm(reactor)
         self._failures = 0
         self._upSince: float | None = None
+        self._had: set[str] = set()
 
     @property
     def isIdle(self) -> bool:
@@ -143,7 +145,7 @@ class ManagedTransport(Service):
 
     def startService(self) -> None:
         """
-        Start it.
+        Start it; if one is being stopped, once that is gone.
         """
         super().startService()  # type: ignore[no-untyped-call]
         if self._life is _Life.IDLE:
@@ -153,7 +155,6 @@ class ManagedTransport(Service):
         """
         See ``stop``.
         """
-        super().stopService()  # type: ignore[no-untyped-call]
         return self.stop()
 
     def whenReady(self) -> Deferred[Dialogue]:
@@ -168,7 +169,7 @@ class ManagedTransport(Service):
         # One that is dying makes room for the next in a moment.
         if self._life is _Life.UP and process is not None and not process.isDying():
             return succeed(process.dialogue)
-        if self._life is _Life.STOPPING:
+        if self._life is _Life.STOPPING and not self.running:
             return fail(_stopped())
         waiting: Deferred[Dialogue] = Deferred(self._waiting.remove)
         self._waiting.append(waiting)
@@ -184,6 +185,7 @@ class ManagedTransport(Service):
         :returns: fires when it is gone; no later than
             three times ``limits.CHILD_END``.
         """
+        super().stopService()  # type: ignore[no-untyped-call]
         if self._life is _Life.WAITING:
             self._alarm.stop()
             self._life = _Life.IDLE
@@ -208,6 +210,9 @@ class ManagedTransport(Service):
     def processReady(self) -> None:
         process = self._process
         assert process is not None
+        if self._lacks(process.dialogue):
+            process.end()
+            return
         self._life = _Life.UP
         self._upSince = self._reactor.seconds()
         # The same ports after a restart: clients know them.
@@ -224,7 +229,7 @@ class ManagedTransport(Service):
     def processEnded(self, error: ManagedProcessError) -> None:
         self._process = None
         if self._life is _Life.STOPPING:
-            self._over(error, None)
+            self._over(error, 0.0 if self.running else None)
             return
         self._log.warn("{error}", error=error)
         self._over(error, self._delay(error))
@@ -242,6 +247,20 @@ class ManagedTransport(Service):
             self.processEnded(error)
         else:
             self._emit(Started(process.pid))
+
+    def _lacks(self, dialogue: Dialogue) -> bool:
+        """
+        Is a server missing that was there before?  A client's method that is missing
+        is told to whoever wants it, and keeps no other from working.
+        """
+        there = set(dialogue.servers)
+        for name in sorted((self._had - there) & set(self.assignment.methods)):
+            error = dialogue.missing(name)
+            self._log.warn("After a restart: {error}", error=error)
+            self._tell(error)
+            return True
+        self._had |= there
+        return False
 
     def _delay(self, error: ManagedProcessError) -> float | None:
         """

@@ -120,6 +120,7 @@ _SEVERITIES = {
 }
 _PAIR = re.compile(r' *+([^\s="]++)=(?:"((?:[^"\\]|\\.)*+)"|([^\s"]*+))(?= |$)', re.DOTALL)
 _ESCAPE = re.compile(rb"\\([0-7]{1,3}|x[0-9A-Fa-f]{1,2}|.)", re.DOTALL)
+_OCTAL = {bytes([digit]) for digit in b"01234567"}
 _LETTERS = {b"n": b"\n", b"t": b"\t", b"r": b"\r"}
 
 
@@ -240,7 +241,7 @@ def _unquoted(text: str) -> str:
 
 def _character(match: re.Match[bytes]) -> bytes:
     escaped = match[1]
-    if escaped.isdigit():
+    if escaped[:1] in _OCTAL:
         return bytes([int(escaped, 8) & 0xFF])
     if escaped.startswith(b"x") and len(escaped) > 1:
         return bytes([int(escaped[1:], 16)])

@@ -29,7 +29,7 @@ from pyptwist.ipc.lines import EnvironmentRefused, ProxyRefused, Severity, Versi
 from pyptwist.ipc.options import parseOptions
 from pyptwist.ipc.quoting import isMethodName
 from pyptwist.ipc.serverparsing import completeServer
-from pyptwist.ipc.settings import Setting, Settings
+from pyptwist.ipc.settings import Settings
 
 if TYPE_CHECKING:
     from pyptwist.proxies.upstream import UpstreamProxy
@@ -147,7 +147,7 @@ def parseEnvironment(
     if role is Role.SERVER:
         return completeServer(replace(common, options=options), settings)
     common = completeClient(replace(common, clientOptions=options), settings)
-    return replace(common, upstreamProxy=_upstreamProxy(settings.get(_PROXY, "proxy")))
+    return replace(common, upstreamProxy=_upstreamProxy(settings))
 
 
 # --- Single settings --------------------------------------------------------
@@ -267,7 +267,11 @@ def _options(
         setting.refuse(error)
 
 
-def _upstreamProxy(setting: Setting | None) -> UpstreamProxy | None:
+def _upstreamProxy(settings: Settings) -> UpstreamProxy | None:
+    setting = settings.get(_PROXY, "proxy")
+    if setting is None and settings.given("proxy"):
+        # A script whose variable is not set wants a proxy all the same.
+        raise ProxyRefused("-proxy is empty; leave it out for none")
     if setting is None:
         return None
     from pyptwist.proxies.upstream import UpstreamProxy

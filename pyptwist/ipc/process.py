@@ -90,6 +90,7 @@ class ManagedProcess(ProcessProtocol):
         self._owner = owner
         self._life = _Life.STARTING
         self._alarm = Alarm(reactor)
+        self._linger = Alarm(reactor)
         self._splitter = LineSplitter()
         self._complaints = Complaints(reactor, assignment.name, self._lineReceived)
         self._error: ManagedProcessError | None = None
@@ -213,11 +214,14 @@ class ManagedProcess(ProcessProtocol):
             transport.signalProcess(name)
 
     def processExited(self, reason: Failure) -> None:
+        # Whatever is still to be read, or asked of it, does not put this off: who holds
+        # its pipes may do so for ever.
         transport: Any = self.transport
-        self._set(limits.CHILD_LINGER, transport.loseConnection)
+        self._linger.set(self._reactor.seconds() + limits.CHILD_LINGER, transport.loseConnection)
 
     def processEnded(self, reason: Failure) -> None:
         self._alarm.stop()
+        self._linger.stop()
         wasStarting, self._life = self._life is _Life.STARTING, _Life.ENDED
         error = self._error or self._loss(reason.value)
         self.transport = None

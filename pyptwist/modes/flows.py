@@ -211,7 +211,8 @@ def _break(life: FlowLife, flow: Flow, reason: Failure, lost: int) -> None:
 
 @_open.upon(FlowLife.end).to(_gone)
 def _finish(life: FlowLife, flow: Flow) -> None:
-    flow.sender.end()
+    if lost := flow.sender.end():
+        flow.table.dropped(Drop.FAILED, lost)
     flow.leave()
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress, IStreamClientEndpoint
+from twisted.internet.interfaces import IAddress, IProtocolFactory, IStreamClientEndpoint
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -22,7 +22,7 @@ from pyptwist.addresses import HostPort
 from pyptwist.endpoints import wrapClient
 from pyptwist.errors import causeOfFailure
 from pyptwist.extorport import ExtORPortClient, readCookie
-from pyptwist.relay import RelayEnd, RelayFactory, RelayingFactory, join
+from pyptwist.relay import RelayEnd, RelayingFactory, join
 
 if TYPE_CHECKING:
     from pyptwist.codec import CodecFactory
@@ -106,9 +106,12 @@ class ForwardProtocol(RelayEnd):
         transport: Any = self.transport
         self._forwarding.connections.add(self)
         transport.pauseProducing()
-        endpoint = self._forwarding.backend(transport.getPeer())
-        self._dialling = endpoint.connect(RelayFactory())
-        self._dialling.addCallbacks(self._reached, self._unreachable)
+        self._dialling = dialling = self._forwarding.dial(self._connect)
+        dialling.addCallbacks(self._reached, self._unreachable)
+
+    def _connect(self, factory: IProtocolFactory) -> Deferred[Any]:
+        transport: Any = self.transport
+        return self._forwarding.backend(transport.getPeer()).connect(factory)
 
     def _reached(self, backend: RelayEnd) -> None:
         self._dialling = None

@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.internet.interfaces import IPushProducer
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -88,6 +89,8 @@ class Sender:
     One connection's.  Until it has the connection, it holds.
     """
 
+    _log = Logger()
+
     __slots__ = ("_frames", "_full", "_owner", "_room", "_size", "_transport", "_turn")
 
     def __init__(self, owner: SenderOwner, room: Room, turn: Turn) -> None:
@@ -142,18 +145,25 @@ class Sender:
             except Exception:
                 self._failed(Failure(), lost)
 
-    def end(self) -> None:
+    def end(self) -> int:
         """
         Close the connection behind what is held.
+
+        :returns: how many datagrams it did not take.
         """
         transport, rest = self._transport, b"".join(self._frames)
-        self.discard()
-        if transport is not None:
-            transport.unregisterProducer()
-            try:
-                transport.write(rest)
-            finally:
-                transport.loseConnection()
+        lost = self.discard()
+        if transport is None:
+            return lost
+        transport.unregisterProducer()
+        try:
+            transport.write(rest)
+            lost = 0
+        except Exception:
+            # Whoever ends one flow has others to end.
+            self._log.failure("a flow's connection took no write at its end")
+        transport.loseConnection()
+        return lost
 
     def discard(self) -> int:
         """

@@ -92,7 +92,8 @@ class ServerFlow(Protocol):
         Nobody wants the flow any more: close it, behind what is under way.
         """
         if self in self._parts.flows:
-            self._sender.end()
+            if lost := self._sender.end():
+                self.dropped(Drop.FAILED, lost)
             self._leave()
             self._transport.loseConnection()
 
@@ -153,9 +154,10 @@ class ServerFlow(Protocol):
             return
         target = host, self._parts.target.port
         everywhere = "::" if ":" in host else "0.0.0.0"  # noqa: S104 - connected at once
-        port = self._parts.local.bindDatagrams(TargetPort(self, target), everywhere, 0)
-        self._port = port
+        protocol = TargetPort(self, target)
+        self._port = port = self._parts.local.bindDatagrams(protocol, everywhere, 0)
         port.connect(*target)
+        protocol.connected(port)
         self._sender.connect(self._transport)
         self._transport.resumeProducing()
 
@@ -189,6 +191,14 @@ class TargetPort(DatagramProtocol):
     def __init__(self, flow: ServerFlow, target: tuple[str, int]) -> None:
         self._flow = flow
         self._target = str(ip_address(target[0].partition("%")[0])), target[1]
+
+    def connected(self, port: Any) -> None:
+        """
+        :param port: the UDP transport, which may say in ``peer`` whom it is connected
+            to: the kernel writes addresses in its own way, and takes 0.0.0.0 for this
+            machine.
+        """
+        self._target = getattr(port, "peer", self._target)
 
     def datagramReceived(self, datagram: bytes, addr: Any) -> None:
         if tuple(addr) == self._target:

@@ -28,10 +28,9 @@ from pyptwist.proxies.socks5server import (
     Socks5Negotiation,
 )
 from pyptwist.proxies.socks5wire import Method
-from pyptwist.relay import RelayEnd, RelayFactory, RelayingFactory, join
+from pyptwist.relay import RelayEnd, RelayingFactory, join
 
 if TYPE_CHECKING:
-    from pyptwist.addresses import HostPort
     from pyptwist.arguments import Arguments
     from pyptwist.interfaces import Context
 
@@ -67,8 +66,7 @@ class Socks5Factory(RelayingFactory):
         :returns: what reaches the server of a request.
         :raises ConfigurationError: if its arguments are wrong.
         """
-        target: HostPort | None = request.target
-        arguments = request.arguments
+        target, arguments = request.target, request.arguments
         if self._arguments is not None:
             target, arguments = located(self._arguments.updated(arguments), target)
         endpoint: IStreamClientEndpoint = self.method.clientEndpoint(
@@ -128,12 +126,9 @@ class Socks5Protocol(RelayEnd):
 
     def _dial(self, request: Request) -> None:
         self._stopDeadline()
-        try:
-            dialling = self._socks.clientEndpoint(request).connect(RelayFactory())
-        except Exception:
-            self._unreachable(Failure())
-            return
-        self._dialling = dialling
+        self._dialling = dialling = self._socks.dial(
+            lambda factory: self._socks.clientEndpoint(request).connect(factory)
+        )
         dialling.addCallbacks(self._reached, self._unreachable)
 
     def _reached(self, remote: RelayEnd) -> None:

@@ -19,7 +19,7 @@ from twisted.python.failure import Failure
 from pyptwist.addresses import HostPort
 from pyptwist.arguments import Arguments
 from pyptwist.errors import Cause, causeOfFailure
-from pyptwist.relay import RelayEnd, RelayFactory, RelayingFactory, join
+from pyptwist.relay import RelayEnd, RelayingFactory, join
 
 if TYPE_CHECKING:
     from pyptwist.interfaces import Context
@@ -65,8 +65,7 @@ class TransparentProtocol(RelayEnd):
         # something and closes at once is heard, then, as it would be without us;
         # one that gives up costs an attempt in vain.
         self._transport.pauseProducing()
-        dialling = self._transparent.endpoint.connect(RelayFactory())
-        self._dialling = dialling
+        self._dialling = dialling = self._transparent.dial(self._transparent.endpoint.connect)
         dialling.addCallbacks(self._reached, self._unreachable)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:

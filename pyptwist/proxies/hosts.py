@@ -8,14 +8,8 @@ form (RFC 5890's A-labels), nothing that could end a field early.
 
 from __future__ import annotations
 
-import re
-
-from pyptwist.addresses import HostPort
+from pyptwist.addresses import HostPort, isName
 from pyptwist.errors import ConfigurationError
-
-# Underscores and hyphens anywhere: stricter than the resolvers of the world
-# would be no help.
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?", re.ASCII)
 
 
 def requireTarget(target: HostPort) -> HostPort:
@@ -31,6 +25,6 @@ def requireTarget(target: HostPort) -> HostPort:
         raise ConfigurationError("port 0 cannot be connected to")
     if "%" in target.host:
         raise ConfigurationError("an IPv6 zone cannot be sent to a proxy")
-    if target.ip is None and not _NAME.fullmatch(target.host):
+    if target.ip is None and not isName(target.host):
         raise ConfigurationError("a host name must be in its ASCII form")
     return target

@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred, succeed
 from pyptwist.arguments import Arguments
 from pyptwist.ipc import lines
 from pyptwist.ipc.launch import Launched
+from pyptwist.registry import UnknownMethod
 
 
 class FakePort:
@@ -61,6 +62,12 @@ class FakeSide:
         self.settled: list[str] = []
         self.message: str | None = None
         self.problem: Exception | None = None
+
+    def find(self, name: str) -> str:
+        outcome = self.outcomes.get(name)
+        if isinstance(outcome, UnknownMethod):
+            raise outcome
+        return name
 
     async def launch(self, name: str) -> Launched:
         outcome = self.outcomes.get(name)

@@ -152,6 +152,20 @@ class AssignmentTests(SynchronousTestCase):
         ):
             self.assertRaises(ConfigurationError, wrong)
 
+    def test_unwritable(self) -> None:
+        """
+        What the system would refuse at each start is refused now.
+        """
+        for more in (
+            {"command": ("/bin/pt", "a\0b")},
+            {"command": ("/bin/pt", "\ud800")},
+            {"state": "/a\0b"},
+            {"variables": {"A": "\0"}},
+        ):
+            for version in ("1", "3.0"):
+                with self.assertRaises(ConfigurationError):
+                    replace(client(version), **more)
+
     def test_program(self) -> None:
         """
         It is looked for as a shell would.

@@ -78,10 +78,10 @@ class ConversationTests(ChildCase):
         over; the others' errors are told.
         """
         self.side.outcomes.update(two=UnknownMethod("no such"), three=ConfigurationError("bad"))
-        for dialect in (PT21, PT22, PT3):
+        for dialect, errors in ((PT21, {}), (PT22, {}), (PT3, {}), (PT3, {"two": "no address"})):
             self.parent, self.reactor = Parent(self), MemoryReactorClock()
             self.assertEqual(
-                self.conversation(["one", "two", "three"], dialect=dialect),
+                self.conversation(["one", "two", "three"], dialect=dialect, methodErrors=errors),
                 [
                     "CMETHOD one socks5 127.0.0.1:4001",
                     "CMETHOD-ERROR three bad",

@@ -118,12 +118,14 @@ _ALWAYS = (
     Row((*_CLIENT, "-udp", "-targethost", "h"), "-targethost and -targetport need each other"),
     # The upstream proxy.
     Row((*_CLIENT, "-proxy", "socks4://127.0.0.1:1"), "", "PROXY-ERROR"),
+    Row((*_CLIENT, "-proxy", ""), "-proxy is empty; leave it out for none", "PROXY-ERROR"),
     # The command line itself.
     Row((*_CLIENT, "-trasport", "y"), "the command line: option -trasport not recognized; is -t"),
     Row((*_CLIENT, "-client"), "the command line: -client is given twice"),
     Row((*_CLIENT, "-udp=maybe"), "the command line: -udp is true or false"),
     Row((*_CLIENT, "-state"), "the command line: option --state requires argument"),
     Row((*_CLIENT, "x"), "the command line: "),
+    Row((*_CLIENT, "-options", "{cert:", "secret}"), "the command line: there is a word too many"),
 )
 
 _NO_BIND = Row(("-server", "-transport", "x", *_TARGET), "says where to listen")

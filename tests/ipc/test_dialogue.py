@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from pyptwist import limits
 from pyptwist.errors import ManagedProcessError
 from pyptwist.ipc.dialects import PT1, PT3
 from pyptwist.ipc.dialogue import ChildRefused, Dialogue, Stage
@@ -52,6 +53,21 @@ class DialogueTests(SynchronousTestCase):
         self.assertIs(dialogue.dialect, PT1)
         self.assertEqual(list(dialogue.clients), ["x"])
         self.assertEqual(dialogue.refused, {"y": "no [scrubbed]"})
+
+    def test_tooMany(self) -> None:
+        """
+        What a child reports is kept, hence bounded, after the end of the methods too.
+        """
+        names = range(limits.CHILD_METHODS)
+        for line in ("CMETHOD x{} socks5 127.0.0.1:7", "CMETHOD-ERROR x{} why"):
+            for done in ((), ("CMETHODS DONE",)):
+                dialogue = heard("VERSION 1", *(line.format(name) for name in names), *done)
+                if done and line.startswith("CMETHOD x"):
+                    continue  # what comes now is passed over
+                more = parseLine(line.format("y"))
+                self.assertRaises(ManagedProcessError, dialogue.hear, more)
+                known = max(len(dialogue.clients), len(dialogue.refused))
+                self.assertEqual(known, limits.CHILD_METHODS)
 
     def test_server(self) -> None:
         dialogue = heard(

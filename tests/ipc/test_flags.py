@@ -198,6 +198,8 @@ class LookingTests(SynchronousTestCase):
             (["-ptversion", "1,2"], "1,2"),
             (["-x", "--ptversion=3.0"], "3.0"),
             (["-state", "-ptversion", "3.0"], None),
+            (["-exit-on-stdin-close", "1", "-ptversion", "2"], "2"),
+            (["-exit-on-stdin-close", "-ptversion", "2"], "2"),
             (["-ptversion"], ""),
             ([], None),
         ):

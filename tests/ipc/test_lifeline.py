@@ -31,8 +31,8 @@ class FakeSignals:
         self.onSignal = onSignal
         self.calls: list[str] = []
 
-    def start(self, followParent: bool = True) -> None:
-        self.calls.append("start" if followParent else "start alone")
+    def start(self, isOrphan: Callable[[], bool] | None = None) -> None:
+        self.calls.append("start" if isOrphan is not None else "start alone")
 
     def ignore(self) -> None:
         self.calls.append("ignore")
@@ -244,15 +244,34 @@ class SignalsTests(SynchronousTestCase):
         A signal is handed to the reactor, and starts the last resort's clock.
         """
         self.signals.start()
-        self.assertEqual(self.alarms, [signal.SIGTERM])
+        self.assertEqual(self.alarms, [])
         for number in (signal.SIGTERM, signal.SIGINT):
             self.handlers[number](number, None)
-        self.assertEqual(self.alarms[1:], [limits.LAST_RESORT] * 2)
+        self.assertEqual(self.alarms, [limits.LAST_RESORT] * 2)
         self.assertIs(self.handlers[signal.SIGALRM], signal.SIG_DFL)
         self.assertEqual(self.names, [])
         for function, *arguments in self.later:
             function(*arguments)
         self.assertEqual(self.names, ["SIGTERM", "SIGINT"])
+
+    def test_bereaved(self) -> None:
+        """
+        The kernel tells when the thread ends that started us: that is the end if it
+        was the parent's last one.
+        """
+        isOrphan = False
+        self.signals.start(lambda: isOrphan)
+        self.assertEqual(self.alarms, [signal.SIGUSR2])
+        self.handlers[signal.SIGUSR2](signal.SIGUSR2, None)
+        self.assertEqual((self.alarms[1:], self.later), ([], []))
+        isOrphan = True
+        self.handlers[signal.SIGUSR2](signal.SIGUSR2, None)
+        self.assertEqual(self.alarms[1:], [limits.LAST_RESORT])
+        [(function, *arguments)] = self.later
+        function(*arguments)
+        self.assertEqual(self.names, ["the parent process is gone"])
+        self.signals.ignore()
+        self.assertIs(self.handlers[signal.SIGUSR2], signal.SIG_IGN)
 
     def test_ignored(self) -> None:
         """

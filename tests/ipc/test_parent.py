@@ -360,6 +360,47 @@ class EndTests(ManagedCase):
         self.reactor.advance(limits.CHILD_LINGER)
         self.assertEqual(process.calls, ["lose"])
 
+    def test_grandchildWhatever(self) -> None:
+        """
+        Nor is it, whatever is asked of the dead one, or read of its last words.
+        """
+        for last in (self.transport.stop, lambda: self.process.say(GOOD)):
+            for said in (GOOD, b"VERSION 1\n"):
+                self.transport.whenReady().addBoth(lambda _: None)
+                process = self.process
+                process.say(said)
+                process.protocol.processExited(None)
+                last()
+                self.reactor.advance(limits.CHILD_LINGER)
+                self.assertIn("lose", process.calls)
+                process.end()
+                self.successResultOf(self.transport.stop())
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_startWhileStopping(self) -> None:
+        """
+        A service that is started before its last process is gone gets another one,
+        and whoever asks meanwhile waits for that.
+        """
+        self.transport.startService()
+        first = self.process
+        first.say(GOOD)
+        stopping = self.transport.stopService()
+        self.transport.startService()
+        waiting = self.transport.whenReady()
+        first.end()
+        self.successResultOf(stopping)
+        self.reactor.advance(0)
+        self.assertEqual(len(self.reactor.processes), 2)
+        self.process.say(GOOD)
+        self.successResultOf(waiting)
+        # And one that is stopped in either way stays so.
+        self.transport.startService()
+        self.transport.stop()
+        self.process.end()
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+        self.assertTrue(self.transport.isIdle)
+
     def test_blame(self) -> None:
         """
         Connections are lost by its fault if it is gone, or on its way out.
@@ -390,6 +431,35 @@ class EndTests(ManagedCase):
         self.reactor.advance(limits.CHILD_RESTART)
         binds = [environment["TOR_PT_SERVER_BINDADDR"] for *_, environment in self.reactor.spawned]
         self.assertEqual(binds, ["x-127.0.0.1:0", "x-127.0.0.1:7"])
+
+    def test_lacking(self) -> None:
+        """
+        A server whose port is taken after a restart is tried again, later and later.
+        """
+        self.transport = ManagedTransport(self.reactor, SERVER, self.events.append)
+        good = b"VERSION 1\nSMETHOD x 127.0.0.1:7\nSMETHODS DONE\n"
+        taken = b"VERSION 1\nSMETHOD-ERROR x taken\nSMETHODS DONE\n"
+        # The first time, that is an answer.
+        waiting = self.transport.whenReady()
+        self.process.say(taken)
+        self.assertEqual(self.successResultOf(waiting).refused, {"x": "taken"})
+        self.process.end(1)
+        self.reactor.advance(limits.CHILD_RESTART)
+        self.process.say(good)
+        self.process.end(1)
+        for delay in (2, 4):
+            self.reactor.advance(delay)
+            waiting = self.transport.whenReady()
+            self.process.say(taken)
+            self.assertEqual(self.failed(waiting), "the child has no x: taken")
+            self.assertEqual(self.process.calls, ["close"])
+            self.process.end()
+        self.reactor.advance(8)
+        waiting = self.transport.whenReady()
+        self.process.say(good)
+        self.assertEqual(list(self.successResultOf(waiting).servers), ["x"])
+        ready = [event for event in self.events if isinstance(event, Ready)]
+        self.assertEqual(len(ready), 3)
 
 
 class PoolTests(SynchronousTestCase):

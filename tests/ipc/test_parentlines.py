@@ -45,6 +45,9 @@ KEYWORDS = [
     "STATUS",
 ]
 
+#: Texts that may be C strings, and mostly are not quite.
+MARKS = st.text('\\"=xX0789n a').map('SEVERITY=info MESSAGE="{}"'.format)
+
 READ = (
     ("VERSION 1", Version("1")),
     ("VERSION 3.0 and more", Version("3.0")),
@@ -71,6 +74,7 @@ READ = (
         r'LOG SEVERITY=notice MESSAGE="a \"b\" \\ \303\244\x21\n"',
         LogMessage(Severity.NOTICE, 'a "b" \\ ä!\n'),
     ),
+    (r'LOG SEVERITY=info MESSAGE="\8\9\x\18"', LogMessage(Severity.INFO, "89x\x018")),
     ("LOG MESSAGE=word SEVERITY=debug K=v", LogMessage(Severity.DEBUG, "word")),
     ("LOG WARN any text = at all", LogMessage(Severity.WARNING, "any text = at all")),
     ("LOG ERROR", LogMessage(Severity.ERROR, "")),
@@ -145,7 +149,7 @@ class ParseTests(SynchronousTestCase):
                 "".join(c for c in message.text if c.isascii() and c.isalnum()), printable
             )
 
-    @given(st.sampled_from(KEYWORDS), st.text())
+    @given(st.sampled_from(KEYWORDS), st.text() | MARKS)
     def test_garbage(self, keyword: str, rest: str) -> None:
         """
         Nothing but ``ManagedProcessError`` comes of nonsense.

@@ -89,16 +89,6 @@ class ClientTests(SynchronousTestCase):
         self.assertTrue(found.exitOnStdinClose and found.hasParent)
         self.assertEqual(found.methodErrors, {})
 
-    def test_oneMethodAPort(self) -> None:
-        """
-        A port serves one method, and it is always the same one.
-        """
-        for flags in ({"proxylistenaddr": "127.0.0.1:9"}, {"proxylistenport": "9"}):
-            found = parse(transports="x,y,z", **flags)
-            self.assertEqual(found.listen, HostPort("127.0.0.1", 9))
-            self.assertEqual(set(found.methodErrors), {"y", "z"})
-            self.assertIn("taken by x", found.methodErrors["y"])
-
     def test_modes(self) -> None:
         """
         By the specs' flag and by shapeshifter-dispatcher's.

@@ -61,6 +61,33 @@ class ForwardCase(SynchronousTestCase):
         return client
 
 
+class RaisingTests(ForwardCase):
+    """
+    Whatever goes wrong on the way to the destination.
+    """
+
+    def test_raised(self) -> None:
+        """
+        A client is let go if a backend, or its endpoint, raises.
+        """
+
+        class Endpoint:
+            def connect(self, factory: object) -> Any:
+                raise ZeroDivisionError
+
+        def backend(client: object) -> Any:
+            if self.backendWorks:
+                return Endpoint()
+            raise ZeroDivisionError
+
+        factory = self.forward(backend)
+        for self.backendWorks in (True, False):
+            client = self.client()
+            self.network.pump()
+            self.assertEqual(len(client.lost), 1)
+            self.assertEqual(factory.connections, set())
+
+
 class ORPortTests(ForwardCase):
     """
     The plain ORPort.

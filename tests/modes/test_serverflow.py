@@ -324,6 +324,27 @@ class ServerFlowTests(ServerFlowCase):
         self.network.pump()
         self.assertEqual(self.written(flow), [b"genuine"])
 
+    def test_kernelsAddress(self) -> None:
+        """
+        What counts is whom the socket is connected to, as the kernel writes it.
+        """
+
+        class Network(MemoryDatagramNetwork):
+            def bindDatagrams(self, protocol: Any, host: str, port: int) -> Any:
+                bound: Any = super().bindDatagrams(protocol, host, port)
+                bound.peer = "::ffff:127.0.0.1", 53
+                self.protocol = protocol
+                return bound
+
+        local = Network()
+        self.serve(target=HostPort("::ffff:7f00:1", 53), local=local)
+        flow = self.client()
+        for host in ("::ffff:7f00:1", "::ffff:127.0.0.1"):
+            local.protocol.datagramReceived(host.encode(), (host, 53))
+        self.clock.advance(1)
+        self.assertEqual(self.written(flow), [b"::ffff:127.0.0.1"])
+        self.assertEqual(self.drops, {"STRAY": 1})
+
     def test_idle(self) -> None:
         """
         Datagrams in either direction keep a flow; silence ends it, and its socket.

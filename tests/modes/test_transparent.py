@@ -117,6 +117,15 @@ class RelayedTests(TransparentCase):
         self.assertEqual(self.factory.connections, set())
 
 
+class Raising(ScriptedMethod):
+    """
+    Its endpoints raise.
+    """
+
+    def connect(self, factory: Any) -> Any:
+        raise ConfigurationError("the proxy cannot be asked for that")
+
+
 class DiallingTests(TransparentCase):
     """
     With a method whose connections the test makes.
@@ -139,6 +148,16 @@ class DiallingTests(TransparentCase):
         """
         method = ScriptedMethod(ConfigurationError("key is missing"))
         self.assertRaises(ConfigurationError, self.listen, method)
+
+    def test_raised(self) -> None:
+        """
+        So it is if an endpoint raises.
+        """
+        self.listen(Raising())
+        application = self.application()
+        self.network.pump(10)
+        self.assertEqual(len(application.lost), 1)
+        self.assertEqual(self.factory.connections, set())
 
     def test_unreachable(self) -> None:
         """

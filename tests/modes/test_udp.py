@@ -622,6 +622,25 @@ class AnyOrderTests(FlowsCase):
         elif event == "break":
             connection.broken = True
 
+    def test_brokenAtTheEnd(self) -> None:
+        """
+        A connection that takes no write when its flow is over keeps no other flow.
+        """
+        for isIdle in (True, False):
+            self.setUp()
+            self.listen()
+            for _ in range(3):
+                self.say(self.application(), b"hello")
+            for attempt in self.method.attempts:
+                attempt.succeed()
+                attempt.connection.broken = True
+            self.say(self.application(), b"hello")
+            self.network.pump(limits.FLOW_IDLE) if isIdle else self.flows.closeAll()
+            self.assertEqual(len(self.flushLoggedErrors(ValueError)), 3)
+            self.assertEqual(self.flows.connections, {})
+            closed = [attempt.connection.closed for attempt in self.method.attempts]
+            self.assertEqual(closed, [True, True, True, False])
+
     @settings(deadline=None)
     @given(EVENTS)
     def test_accounts(self, events: list[tuple[str, int, int]]) -> None:
