@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
+from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import (
     IAddress,
     IListeningPort,
@@ -66,6 +67,14 @@ class OpenConnections:
         for transport in self._connected():
             transport.abortConnection()
 
+    def lose(self) -> None:
+        """
+        Let all of them be lost now, and not in another turn of a reactor that will
+        have none.
+        """
+        for transport in self._connected():
+            transport.connectionLost(Failure(ConnectionLost()))
+
     def _connected(self) -> list[Any]:
         return [transport for transport in list(self._transports) if transport.connected]
 
@@ -93,11 +102,12 @@ class TrackedNetwork:
     :ivar open: them.
     """
 
-    def __init__(self, network: Any) -> None:
+    def __init__(self, network: Any, known: OpenConnections | None = None) -> None:
         """
         :param network: the ``INetwork`` that does the work.
+        :param known: where to keep them, with those of others.
         """
-        self.open = OpenConnections()
+        self.open = OpenConnections() if known is None else known
         self._network = network
 
     def clientEndpoint(self, host: str, port: int) -> IStreamClientEndpoint:

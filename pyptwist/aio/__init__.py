@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from pyptwist.addresses import HostPort
 from pyptwist.aio.connections import Connection, connected
 from pyptwist.aio.failures import ConnectionFailed
-from pyptwist.aio.loops import LoopNetwork, reactorOf
+from pyptwist.aio.loops import networkOf, reactorOf
 from pyptwist.aio.servers import Server, listening
 from pyptwist.arguments import Arguments
 from pyptwist.interfaces import Context
@@ -113,7 +113,7 @@ async def create_connection(
     loop = asyncio.get_running_loop()
     remote = Remote.of(server)
     reactor = await reactorOf(loop)
-    network: Any = LoopNetwork(reactor, loop)
+    network = networkOf(reactor, loop)
     if proxy is not None:
         network = _proxied(reactor, network, proxy)
     method = (methods or Methods()).client(remote.method)
@@ -192,7 +192,7 @@ async def create_server(
     loop = asyncio.get_running_loop()
     arguments = options if isinstance(options, Arguments) else Arguments(options or {})
     reactor = await reactorOf(loop)
-    network = LoopNetwork(reactor, loop)
+    network = networkOf(reactor, loop)
     endpoint = decoy.serverEndpoint(
         (methods or Methods()).server(method),
         _context(reactor, network, state, metrics),
