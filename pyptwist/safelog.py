@@ -69,7 +69,8 @@ _LABELLED = re.compile(
 )
 # Ends of file names that are also, or look like, top-level domains.
 _FILES = frozenset({"py", "pyc", "pyi", "pyx", "so", "c", "h", "rs", "go", "txt", "log", "conf"})
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+# And what UTF-8 has no form for, which file names may hold.
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def scrub(text: str) -> str:

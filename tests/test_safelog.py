@@ -294,6 +294,17 @@ class ObserverTests(SynchronousTestCase):
         self.assertTrue(lines[0].endswith(r"a\x1b[2J\x0d"))
         self.assertEqual(lines[1], "\t2026-11-22 forged\\x07")
 
+    def test_surrogates(self) -> None:
+        """
+        A file name that is no UTF-8 does not keep its event out of a file.
+        """
+        path = self.mktemp()
+        file = openLogFile(path)
+        self.addCleanup(file.close)
+        Logger(observer=observerTo(file)).info("{name}", name=os.fsdecode(b"key\xff"))
+        with open(path, encoding="utf-8") as written:
+            self.assertTrue(written.read().endswith("key\\xdcff\n"))
+
     def test_unwritable(self) -> None:
         """
         A full disk is nobody's error but the log's.
