@@ -36,12 +36,14 @@ if TYPE_CHECKING:
 
 class OpenConnections:
     """
-    The transports of a network, as long as they are connected.
+    The transports of a network, as long as they are connected; and its sockets of
+    UDP, which whatever runs over datagrams has instead.
     """
 
     def __init__(self) -> None:
         # What is lost need not say so: nobody else holds on to it.
         self._transports: WeakSet[Any] = WeakSet()
+        self._ports: WeakSet[Any] = WeakSet()
 
     def add(self, transport: Any) -> None:
         """
@@ -49,8 +51,14 @@ class OpenConnections:
         """
         self._transports.add(transport)
 
+    def addPort(self, port: Any) -> None:
+        """
+        :param port: of UDP, or one that has ``connected`` as well.
+        """
+        self._ports.add(port)
+
     def __len__(self) -> int:
-        return len(self._connected())
+        return len(self._connected()) + len(self._bound())
 
     def close(self) -> None:
         """
@@ -66,6 +74,8 @@ class OpenConnections:
         """
         for transport in self._connected():
             transport.abortConnection()
+        for port in self._bound():
+            port.stopListening()
 
     def lose(self) -> None:
         """
@@ -74,9 +84,14 @@ class OpenConnections:
         """
         for transport in self._connected():
             transport.connectionLost(Failure(ConnectionLost()))
+        for port in self._bound():
+            port.connectionLost()
 
     def _connected(self) -> list[Any]:
         return [transport for transport in list(self._transports) if transport.connected]
+
+    def _bound(self) -> list[Any]:
+        return [port for port in list(self._ports) if port.connected]
 
 
 async def settled(reactor: Any, seconds: float, isOver: Callable[[], bool]) -> None:
@@ -118,6 +133,7 @@ class TrackedNetwork:
 
     def bindDatagrams(self, protocol: Any, host: str, port: int) -> IListeningPort:
         bound: IListeningPort = self._network.bindDatagrams(protocol, host, port)
+        self.open.addPort(bound)
         return bound
 
 
