@@ -71,6 +71,10 @@ _GONE = {
     "socks5://user:pass@router:1080": f"socks5://{SCRUBBED}",
     "http://[2001:db8::1]:80/x": f"http://{SCRUBBED}/x",
     "Host: example.org": f"Host: {SCRUBBED}",
+    "('bridge.example.org', 443)": f"('{SCRUBBED}', 443)",
+    "URI(b'https', b'x.example:443', b'x.example', 443, b'/')": (
+        f"URI(b'https', b'{SCRUBBED}', b'{SCRUBBED}', 443, b'/')"
+    ),
     "host='router'": f"host='{SCRUBBED}'",
 }
 
@@ -96,6 +100,8 @@ _KEPT = [
     "no route to host: unreachable",
     "pyptwist.ipc.child#info",
     "file:///var/lib/tor/x",
+    "('3.11.2', 'x.y', None, 5)",
+    "('obfs4', 443)",
     "127.0.0.1234",
 ]
 
@@ -187,7 +193,22 @@ class ScrubTests(SynchronousTestCase):
         Long hostile texts take time in proportion to their length: each of
         these would take minutes otherwise.
         """
-        for piece in ("a", "1.", ":", "a:", "1:2::", "[", "%a", "::%", "host ", "://", "a.b"):
+        for piece in (
+            "a",
+            "1.",
+            ":",
+            "a:",
+            "1:2::",
+            "[",
+            "%a",
+            "::%",
+            "host ",
+            "://",
+            "a.b",
+            "'",
+            "'a.",
+            "'a'",
+        ):
             text = piece * 100_000
             self.assertLessEqual(len(scrub(text)), len(text) + 12 * 100_000)
 
