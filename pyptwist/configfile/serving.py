@@ -137,7 +137,8 @@ class Listeners(Service):
 
     def _side(self, section: Section) -> ClientSide | ServerSide:
         wanted = section.configuration
-        context = contextOf(self._reactor, section, StateDirectory(wanted.stateLocation))
+        state = StateDirectory(wanted.stateLocation)
+        context = contextOf(self._reactor, section, state, self._methods)
         local = DirectNetwork(self._reactor)
         method = find(self._plan, self._methods, section)
         if section.isServer:
