@@ -95,7 +95,7 @@ class _Dial:
         self._endpoint = endpoint
         self._strategy = endpoint.strategy
         self._reactor = endpoint.reactor
-        self._factory: IProtocolFactory | None = factory
+        self._factory = factory
         self._result: Deferred[IProtocol] | None = None
         self._life = _Life.DIALLING
         self._isChoosing = False
@@ -142,7 +142,6 @@ class _Dial:
     def _dial(self, tried: Try) -> None:
         self._passed.add(tried.number)
         self._tries[tried.number] = tried
-        assert self._factory is not None
         tried.factory = Winning(self._factory, lambda: self._won(tried))
         endpoint = self._endpoint.candidates[tried.number].endpoint
         tried.connecting = maybeDeferred(endpoint.connect, tried.factory)
@@ -246,7 +245,6 @@ class _Dial:
         self._life, self._winner = _Life.OVER, None
         self._pause.stop()
         self._limit.stop()
-        self._factory = None
         for tried in list(self._tries.values()):
             tried.cancel()
         self._strategy.ended()

@@ -438,6 +438,27 @@ class ParallelTests(DialCase):
         self.assertConnected(dialling, 1)
         self.assertEqual(self.dialled(), [1, 1, 0])
 
+    def test_both(self) -> None:
+        """
+        One that is ready at the moment when it is cancelled gets no application.
+        """
+        built: list[Any] = []
+
+        class Ready(Fate):
+            def _cancel(self, connecting: Deferred[Any]) -> None:
+                built.append(self.factory.buildProtocol(None))
+
+            def connect(self, factory: Any) -> Any:
+                self.factory = factory
+                return super().connect(factory)
+
+        dialling = self.dial(
+            Ready(self.clock, seconds=None), Fate(self.clock, None, 1), parallel=2
+        )
+        self.advance(1)
+        self.assertEqual(built, [None])
+        self.assertConnected(dialling, 1)
+
     def test_filled(self) -> None:
         """
         The place of one that failed is the next one's.

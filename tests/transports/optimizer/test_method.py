@@ -9,7 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from twisted.internet.endpoints import clientFromString
 from twisted.internet.task import Clock
+from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
@@ -149,6 +151,20 @@ class MethodTests(SynchronousTestCase):
         self.assertIsNone(context.methods)
         self.optimizer.clientEndpoint(context, _TARGET, arguments({"name": "OBFS3"}))
 
+    def test_string(self) -> None:
+        """
+        As in the manual: by an endpoint string, in which colons are escaped.
+        """
+        text = (
+            r'pt:Optimizer:192.0.2.1:443:transports=[{"name"\:"obfs3"},{"name"\:"dummy"}]'
+            ":strategy=random"
+        )
+        endpoint: Any = clientFromString(MemoryReactorClock(), text)
+        inner = endpoint._wrappedEndpoint if hasattr(endpoint, "_wrappedEndpoint") else endpoint
+        self.assertEqual([each.label for each in inner.candidates], ["1 (obfs3)", "2 (dummy)"])
+        page = Path(__file__).resolve().parents[3] / "doc" / "transports" / "optimizer.rst"
+        self.assertIn(text, page.read_text(encoding="utf-8"))
+
     # --- what is kept -------------------------------------------------------
 
     def test_rotates(self) -> None:
@@ -200,8 +216,12 @@ class MethodTests(SynchronousTestCase):
         for strategy in ("first", "random", "rotate"):
             self.connected(self.endpoint(self.entry("a"), strategy=strategy, context=context))
         self.assertFalse(state.exists())
-        for fates, strategy in (("a", "track"), ("b", "minimizeDialDuration"), ("a", "track")):
-            self.connected(self.endpoint(self.entry(fates), strategy=strategy, context=context))
+        learning = [
+            self.endpoint(self.entry(fate), strategy=strategy, context=context)
+            for fate, strategy in (("a", "track"), ("b", "minimizeDialDuration"))
+        ]
+        for endpoint in learning:
+            self.connected(endpoint)
         known = json.loads((state / HEALTH_FILE).read_text())["transports"]
         self.assertEqual(len(known), 2)
 
