@@ -46,13 +46,13 @@ class OptimizerTests(TestCase):
 
     timeout = 60
 
-    async def setUp(self) -> None:
+    async def setUp(self) -> None:  # type: ignore[override]
         closed = listen(self)
         await closed.stop()
         self.obfs4: Server = await serve(self)
         self.obfs3: Server = await serve(self, method=Obfs3)
         config: dict[str, Any] = {"serverAddress": at(self.obfs4.address), **self.obfs4.arguments}
-        self.transports = [
+        self.transports: list[dict[str, Any]] = [
             {"name": "dummy", "config": {"serverAddress": at(closed.address)}},
             {"name": "obfs4", "config": config},
             {"name": "OBFS3", "config": {"serverAddress": at(self.obfs3.address)}},

@@ -91,7 +91,7 @@ class ReadTests(SynchronousTestCase):
         Each mistake is named with the place where it is, and no value is shown.
         """
         secret = {"name": "obfs4", "config": {"password": "secret"}}
-        for wrong, expected in (
+        mistakes: tuple[tuple[Any, str], ...] = (
             ({}, "'transports' must be there"),
             ({"transports": []}, "list of 1 to 32"),
             ({"transports": [secret] * 33}, "list of 1 to 32"),
@@ -120,7 +120,8 @@ class ReadTests(SynchronousTestCase):
             ({"transports": [secret], "parallel": 9}, "'parallel'"),
             ({"transports": [secret], "rounds": -1}, "'rounds'"),
             ({"transports": [secret], "stratgy": "track"}, "no argument 'stratgy'"),
-        ):
+        )
+        for wrong, expected in mistakes:
             error = self.assertRaises(ConfigurationError, read, Arguments(wrong), _TARGET)
             self.assertIn(expected, str(error))
             self.assertNotIn("secret", str(error))
