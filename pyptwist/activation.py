@@ -91,25 +91,27 @@ class Inherited:
         :returns: the socket, which listens; it is the caller's now.
         :raises ConfigurationError: if there is none of this name, or it will not do.
         """
-        number = self._find(name)
-        found = _listener(_FIRST + number)
-        if port and found.getsockname()[1] != port:
-            found.detach()
-            raise ConfigurationError("systemd's socket has another port than the one wanted")
-        del self._free[number]
-        return found
+        problem = None
+        # All sockets of one unit have one name.
+        for number in self._find(name):
+            try:
+                found = _listener(_FIRST + number, port)
+            except ConfigurationError as error:
+                problem = problem or error
+            else:
+                del self._free[number]
+                return found
+        raise problem or ConfigurationError(
+            f"systemd passed no socket {name} to this process, or it is in use"
+        )
 
-    def _find(self, name: str) -> int:
+    def _find(self, name: str) -> list[int]:
         if not self._count:
             raise ConfigurationError("systemd passed no socket to this process")
         numbers = [number for number, other in self._free.items() if other == name]
         if not numbers and name.isdigit():
             numbers = [number for number in self._free if number == int(name)]
-        if not numbers:
-            raise ConfigurationError(
-                f"systemd passed no socket {name} to this process, or it is in use"
-            )
-        return numbers[0]
+        return numbers
 
 
 @cache
@@ -138,7 +140,7 @@ def _firstEnvironment() -> dict[str, str]:
     return {name: text for name, _, text in pairs}
 
 
-def _listener(descriptor: int) -> socket.socket:
+def _listener(descriptor: int, port: int) -> socket.socket:
     try:
         found = socket.socket(fileno=descriptor)
     except OSError:
@@ -151,6 +153,9 @@ def _listener(descriptor: int) -> socket.socket:
     if not (listens and isIP and found.type == socket.SOCK_STREAM):
         found.detach()
         raise ConfigurationError("what systemd passed is no TCP socket that listens")
+    if port and found.getsockname()[1] != port:
+        found.detach()
+        raise ConfigurationError("systemd's socket has another port than the one wanted")
     return found
 
 

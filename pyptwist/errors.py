@@ -124,6 +124,18 @@ class HandshakeTimeout(PTError, error.TimeoutError):
         Exception.__init__(self, message)
 
 
+class NoneConnected(PTError, error.ConnectError):
+    """
+    Several transports were tried, and none connected.
+
+    :ivar cause: that of most of the failures.
+    """
+
+    def __init__(self, message: str, cause: Cause) -> None:
+        Exception.__init__(self, message)
+        self.cause = cause
+
+
 class ClosedByPeer(PTError, error.ConnectError):
     """
     The peer closed the network connection before ``Ready``.

@@ -91,6 +91,8 @@ class Context:
         name: the name of the stack that it is the topmost layer of.
     :ivar refusals: what a server's connections tell about their peers; None if
         nobody wants to know.
+    :ivar methods: where a method that is made of others finds them, a
+        ``pyptwist.registry.Methods``; None for those installed.
     """
 
     reactor: Any
@@ -101,6 +103,7 @@ class Context:
     wallClock: Callable[[], float] = time.time
     alias: str | None = None
     refusals: IRefusals | None = None
+    methods: Any = None
 
 
 class ITransportMethod(Interface):

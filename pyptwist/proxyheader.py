@@ -18,6 +18,7 @@ Source: HAProxy's doc/proxy-protocol.txt, sections 2.1 and 2.2.
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_address
 from typing import Any, Final
 
@@ -32,6 +33,9 @@ from pyptwist.errors import HandshakeFailed
 _LINE_START: Final = V1Parser.PROXYSTR + b" "
 _LINE_END: Final = V1Parser.NEWLINE
 _LONGEST_LINE: Final = 107  # bytes, its end included
+_LINE: Final = re.compile(
+    rb"PROXY (?:UNKNOWN(?: [^\r\n]*)?|TCP[46](?: [0-9A-Fa-f:.]+){2}(?: [0-9]{1,5}){2})\r\n"
+)
 _SIGNATURE: Final = V2Parser.PREFIX
 _FIXED: Final = len(_SIGNATURE) + 4
 _VERSIONS: Final = {IPv4Address: 4, IPv6Address: 6}
@@ -68,6 +72,8 @@ def announced(header: bytes) -> tuple[Address, Address] | None:
         if header.startswith(_SIGNATURE):
             found = V2Parser.parse(header)
         else:
+            if not _LINE.fullmatch(header):
+                raise InvalidProxyHeader
             # It wants a blank behind UNKNOWN, which may stand alone, and minds none
             # behind the rest.
             found = V1Parser.parse(header.removesuffix(_LINE_END) + b" ")

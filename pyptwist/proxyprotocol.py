@@ -185,6 +185,7 @@ class Arriving:
 
     def makeConnection(self, transport: ITransport) -> None:
         self._transport = transport
+        self._readSize = getattr(transport, "bufferSize", limits.TCP_READ)
         setReadSize(transport, limits.HANDSHAKE_READ)
         if self._door.admits(transport.getPeer()):
             self._alarm.set(self._begun + limits.PROXY_PATIENCE, self._late)
@@ -225,6 +226,7 @@ class Arriving:
     def _admit(self, rest: bytes) -> None:
         self._alarm.stop()
         transport, self._transport = self._transport, None
+        setReadSize(transport, self._readSize)
         inner = self._factory.buildProtocol(transport.getPeer())
         if inner is None:
             transport.abortConnection()

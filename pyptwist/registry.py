@@ -177,6 +177,16 @@ class Methods:
         """
         return self._named(name, IServerTransport)
 
+    def spelt(self, name: str) -> str:
+        """
+        :param name: of a client's method, in any case.
+        :returns: as it is written here; unchanged if there is no such, or more than one.
+        """
+        known = {getattr(plugin, "name", "") for plugin in self._plugins(IClientTransport)}
+        known |= set(self._stacks)
+        similar = [each for each in known if each.lower() == name.lower()]
+        return similar[0] if len(similar) == 1 and name not in known else name
+
     def check(self) -> None:
         """
         Look at each stack that was given a name.

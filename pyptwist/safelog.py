@@ -68,9 +68,12 @@ _LABELLED = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE,
 )
+# As Python shows a socket's address.
+_PAIR = re.compile(r"(?<=['\"])[\w-]++(?:\.[\w-]++)++\.?(?=['\"],\s?[0-9]{1,5}(?!\w))")
 # Ends of file names that are also, or look like, top-level domains.
 _FILES = frozenset({"py", "pyc", "pyi", "pyx", "so", "c", "h", "rs", "go", "txt", "log", "conf"})
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+# And what UTF-8 has no form for, which file names may hold.
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def scrub(text: str) -> str:
@@ -78,9 +81,9 @@ def scrub(text: str) -> str:
     Take the addresses out of a message.
 
     Taken out, with the port behind it, is every IPv4 and IPv6 address, the host
-    and the credentials of a URL, a ``name:port``, and a name that is said to be
-    a host.  Times, file names with line numbers and version numbers of up to
-    three parts stay.
+    and the credentials of a URL, a ``name:port``, a name in quotes before a port,
+    and a name that is said to be a host.  Times, file names with line numbers and
+    version numbers of up to three parts stay.
 
     :param text: of any length, from anywhere.
     :returns: the text with ``[scrubbed]`` in each such place.
@@ -88,6 +91,7 @@ def scrub(text: str) -> str:
     text = _IPV6.sub(_withoutIPv6, text)
     text = _IPV4.sub(SCRUBBED, text)
     text = _AUTHORITY.sub(SCRUBBED, text)
+    text = _PAIR.sub(SCRUBBED, text)
     text = _LABELLED.sub(rf"\g<label>{SCRUBBED}", text)
     return _NAME_PORT.sub(_withoutName, text)
 

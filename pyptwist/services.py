@@ -87,7 +87,7 @@ class TransportService(Service):
         self._network = TrackedNetwork(network or DirectNetwork(reactor))
         directory = None if state is None else StateDirectory(state)
         outside = _behind(proxy, reactor, self._network)
-        self._context = Context(reactor, outside, directory, self.metrics)
+        self._context = Context(reactor, outside, directory, self.metrics, methods=self._methods)
         self._life = _Life.IDLE
         self._starting: Deferred[HostPort] | None = None
         self._stopped: list[Deferred[None]] = []

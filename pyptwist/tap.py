@@ -276,9 +276,10 @@ def _child(
     from pyptwist.registry import Methods
 
     state = StateDirectory(configuration.stateLocation)
-    context = Context(reactor, outside(reactor, configuration), state, Metrics())
-    local = DirectNetwork(reactor)
     methods = Methods(stacks)
+    network = outside(reactor, configuration)
+    context = Context(reactor, network, state, Metrics(), methods=methods)
+    local = DirectNetwork(reactor)
     side: ClientSide | ServerSide
     if configuration.role is Role.CLIENT:
         side = ClientSide(context, local, methods, configuration)

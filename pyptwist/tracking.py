@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
+from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import (
     IAddress,
     IListeningPort,
@@ -35,12 +36,14 @@ if TYPE_CHECKING:
 
 class OpenConnections:
     """
-    The transports of a network, as long as they are connected.
+    The transports of a network, as long as they are connected; and its sockets of
+    UDP, which whatever runs over datagrams has instead.
     """
 
     def __init__(self) -> None:
         # What is lost need not say so: nobody else holds on to it.
         self._transports: WeakSet[Any] = WeakSet()
+        self._ports: WeakSet[Any] = WeakSet()
 
     def add(self, transport: Any) -> None:
         """
@@ -48,8 +51,14 @@ class OpenConnections:
         """
         self._transports.add(transport)
 
+    def addPort(self, port: Any) -> None:
+        """
+        :param port: of UDP, or one that has ``connected`` as well.
+        """
+        self._ports.add(port)
+
     def __len__(self) -> int:
-        return len(self._connected())
+        return len(self._connected()) + len(self._bound())
 
     def close(self) -> None:
         """
@@ -65,9 +74,24 @@ class OpenConnections:
         """
         for transport in self._connected():
             transport.abortConnection()
+        for port in self._bound():
+            port.stopListening()
+
+    def lose(self) -> None:
+        """
+        Let all of them be lost now, and not in another turn of a reactor that will
+        have none.
+        """
+        for transport in self._connected():
+            transport.connectionLost(Failure(ConnectionLost()))
+        for port in self._bound():
+            port.connectionLost()
 
     def _connected(self) -> list[Any]:
         return [transport for transport in list(self._transports) if transport.connected]
+
+    def _bound(self) -> list[Any]:
+        return [port for port in list(self._ports) if port.connected]
 
 
 async def settled(reactor: Any, seconds: float, isOver: Callable[[], bool]) -> None:
@@ -93,11 +117,12 @@ class TrackedNetwork:
     :ivar open: them.
     """
 
-    def __init__(self, network: Any) -> None:
+    def __init__(self, network: Any, known: OpenConnections | None = None) -> None:
         """
         :param network: the ``INetwork`` that does the work.
+        :param known: where to keep them, with those of others.
         """
-        self.open = OpenConnections()
+        self.open = OpenConnections() if known is None else known
         self._network = network
 
     def clientEndpoint(self, host: str, port: int) -> IStreamClientEndpoint:
@@ -108,6 +133,7 @@ class TrackedNetwork:
 
     def bindDatagrams(self, protocol: Any, host: str, port: int) -> IListeningPort:
         bound: IListeningPort = self._network.bindDatagrams(protocol, host, port)
+        self.open.addPort(bound)
         return bound
 
 

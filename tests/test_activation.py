@@ -148,6 +148,22 @@ class InheritedTests(ActivationCase):
         self.assertIn("another port", self.refusal(inherited, "0", 1))
         inherited.take("0", one.getsockname()[1]).close()
 
+    def test_manyOfOneName(self) -> None:
+        """
+        The sockets of one unit have one name: the port says which is meant, and
+        one of UDP is passed over.
+        """
+        one, other = self.listener(), self.listener()
+        inherited = self.pass_(one, other, LISTEN_FDNAMES="web:web")
+        for expected in (other, one):
+            taken = inherited.take("web", expected.getsockname()[1])
+            self.addCleanup(taken.close)
+            self.assertEqual(taken.getsockname(), expected.getsockname())
+        datagrams = self.listener(socket.SOCK_DGRAM, None)
+        inherited = self.pass_(datagrams, one, LISTEN_FDNAMES="web:web")
+        self.addCleanup(inherited.take("web", 0).close)
+        self.assertIn("no TCP socket", self.refusal(inherited, "web"))
+
     def test_unfit(self) -> None:
         """
         Only TCP sockets that listen will do.

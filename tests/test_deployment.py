@@ -14,6 +14,7 @@ import sys
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
+from unittest import SkipTest
 
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
@@ -43,6 +44,17 @@ PROGRAM: Final = "/opt/pyptwist/bin/pyptwist"
 
 #: For the client's options in the how-tos, whose cert is left out.
 CERT: Final = "J2aQhYm6wFFWiCLKNPlq5JkNkqxmBjFFxGbX2gBEHEj0SjjGHh1QhUzlL5dCFwpJ5lkLRw"
+
+_NO_PRCTL: Final = 3
+
+#: Asks the kernel for what MemoryDenyWriteExecute does (PR_SET_MDWE), then for TLS.
+_UNEXECUTABLE: Final = f"""
+import ctypes, sys
+if ctypes.CDLL(None).prctl(65, 1, 0, 0, 0):
+    sys.exit({_NO_PRCTL})
+from twisted.internet.ssl import CertificateOptions
+CertificateOptions().getContext()
+"""
 
 Settings = dict[str, list[str]]
 
@@ -127,6 +139,23 @@ class UnitTests(SynchronousTestCase):
         self.patch(sys, "stderr", io.StringIO())
         raised = self.assertRaises(SystemExit, tap.makeService, options)
         self.assertEqual(raised.code, int(status))
+
+    def test_memory(self) -> None:
+        """
+        Where memory may not be made executable there is no TLS, so the unit does
+        not forbid it.  When this fails, it may.
+        """
+        self.assertNotIn("MemoryDenyWriteExecute", self.service["Service"])
+        done = subprocess.run(
+            [sys.executable, "-c", _UNEXECUTABLE],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        if done.returncode == _NO_PRCTL:
+            raise SkipTest("the kernel knows no PR_SET_MDWE")
+        self.assertIn("MemoryError", done.stderr)
 
     def test_state(self) -> None:
         """

@@ -10,6 +10,7 @@ from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.protocol import DatagramProtocol, Factory
+from twisted.internet.testing import StringTransport
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -17,7 +18,7 @@ from pyptwist import decoy, limits
 from pyptwist.arguments import Arguments
 from pyptwist.errors import Cause, ConfigurationError
 from pyptwist.interfaces import Context
-from pyptwist.proxyprotocol import AnnouncedNetwork, Door, _networks
+from pyptwist.proxyprotocol import AnnouncedNetwork, Arriving, Door, _networks
 from pyptwist.registry import Methods
 from pyptwist.testing import MemoryNetwork, memoryContext
 from pyptwist.testing.applications import Applications
@@ -173,6 +174,22 @@ class ClientTests(BehindBalancer):
         client.transport.loseConnection()
         self.network.pump()
         self.assertEqual(server.getPeer(), peer)
+
+    def test_readSize(self) -> None:
+        """
+        Little is read at once until the header is there; then as much as before,
+        for methods that do not say how much they want.
+        """
+        door = Door(self.context, _networks("192.168.1.1"), "x")
+        sizes: list[int] = []
+        transport: Any = StringTransport()
+        transport.bufferSize = 65536
+        applications = Applications(lambda below: sizes.append(below.bufferSize))
+        arriving = Arriving(door, applications)
+        arriving.makeConnection(transport)
+        self.assertEqual(transport.bufferSize, limits.HANDSHAKE_READ)
+        arriving.dataReceived(line())
+        self.assertEqual(sizes, [65536])
 
     def test_untold(self) -> None:
         """

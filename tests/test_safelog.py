@@ -71,6 +71,10 @@ _GONE = {
     "socks5://user:pass@router:1080": f"socks5://{SCRUBBED}",
     "http://[2001:db8::1]:80/x": f"http://{SCRUBBED}/x",
     "Host: example.org": f"Host: {SCRUBBED}",
+    "('bridge.example.org', 443)": f"('{SCRUBBED}', 443)",
+    "URI(b'https', b'x.example:443', b'x.example', 443, b'/')": (
+        f"URI(b'https', b'{SCRUBBED}', b'{SCRUBBED}', 443, b'/')"
+    ),
     "host='router'": f"host='{SCRUBBED}'",
 }
 
@@ -96,6 +100,8 @@ _KEPT = [
     "no route to host: unreachable",
     "pyptwist.ipc.child#info",
     "file:///var/lib/tor/x",
+    "('3.11.2', 'x.y', None, 5)",
+    "('obfs4', 443)",
     "127.0.0.1234",
 ]
 
@@ -189,7 +195,22 @@ class ScrubTests(SynchronousTestCase):
         Long hostile texts take time in proportion to their length: each of
         these would take minutes otherwise.
         """
-        for piece in ("a", "1.", ":", "a:", "1:2::", "[", "%a", "::%", "host ", "://", "a.b"):
+        for piece in (
+            "a",
+            "1.",
+            ":",
+            "a:",
+            "1:2::",
+            "[",
+            "%a",
+            "::%",
+            "host ",
+            "://",
+            "a.b",
+            "'",
+            "'a.",
+            "'a'",
+        ):
             text = piece * 100_000
             self.assertLessEqual(len(scrub(text)), len(text) + 12 * 100_000)
 
@@ -295,6 +316,17 @@ class ObserverTests(SynchronousTestCase):
         lines = self.file.getvalue().splitlines()
         self.assertTrue(lines[0].endswith(r"a\x1b[2J\x0d"))
         self.assertEqual(lines[1], "\t2026-11-22 forged\\x07")
+
+    def test_surrogates(self) -> None:
+        """
+        A file name that is no UTF-8 does not keep its event out of a file.
+        """
+        path = self.mktemp()
+        file = openLogFile(path)
+        self.addCleanup(file.close)
+        Logger(observer=observerTo(file)).info("{name}", name=os.fsdecode(b"key\xff"))
+        with open(path, encoding="utf-8") as written:
+            self.assertTrue(written.read().endswith("key\\xdcff\n"))
 
     def test_unwritable(self) -> None:
         """

@@ -10,6 +10,7 @@ from twisted.application.service import IService, MultiService
 from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import CannotListenError
+from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 from zope.interface.verify import verifyObject
@@ -26,6 +27,7 @@ from pyptwist.remotes import Remote
 from pyptwist.services import TransportClient, TransportServer, TransportTunnel
 from pyptwist.testing import MemoryNetwork
 from pyptwist.testing.applications import Application, Applications
+from pyptwist.testing.datagrams import MemoryDatagramNetwork
 from pyptwist.testing.environments import freshDirectory
 from tests.memory import Draining, DrainingCodec, Hello
 
@@ -59,7 +61,7 @@ class MemoryCase(SynchronousTestCase):
     """
 
     def setUp(self) -> None:
-        self.network = MemoryNetwork()
+        self.network: Any = MemoryNetwork()
         self.clock: Any = self.network.clock
         self.applications = Applications()
 
@@ -409,6 +411,53 @@ class StopTests(MemoryCase):
         self.successResultOf(port.stopListening())
         self.stop(tunnel)
         self.assertEqual(len(silent.built[0].lost), 1)
+
+
+class Talking(DatagramProtocol):
+    """
+    What a method over datagrams has, that does not end by itself.
+    """
+
+
+class Datagrams(Hello):
+    """
+    A method that binds a socket for each connection, and never closes it.
+    """
+
+    name = "datagrams"
+
+    def clientEndpoint(self, context: Any, target: Any, arguments: Arguments) -> Any:
+        context.network.bindDatagrams(Talking(), "127.0.0.1", 0)
+        return super().clientEndpoint(context, target, arguments)
+
+
+class DatagramTests(MemoryCase):
+    """
+    Methods over UDP.
+    """
+
+    def setUp(self) -> None:
+        self.network = MemoryDatagramNetwork()
+        self.clock = self.network.clock
+        self.applications = Applications()
+
+    def test_stopped(self) -> None:
+        """
+        What a method has bound and not let go is closed in the end, and before
+        the service has stopped.
+        """
+        methods = Methods(plugins=lambda role: [Datagrams()])
+        tunnel = TransportTunnel(
+            self.clock,
+            Remote("datagrams", HostPort("127.0.0.1", 9)),
+            network=self.network,
+            methods=methods,
+        )
+        client = self.connect(self.started(tunnel))
+        self.assertEqual(len(self.network.ports), 1)
+        self.stop(tunnel)
+        self.assertEqual(len(client.lost), 1)
+        self.assertEqual(self.network.ports, {})
 
 
 class ErrorTests(MemoryCase):

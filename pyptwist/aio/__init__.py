@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from pyptwist.addresses import HostPort
 from pyptwist.aio.connections import Connection, connected
 from pyptwist.aio.failures import ConnectionFailed
-from pyptwist.aio.loops import LoopNetwork, reactorOf
+from pyptwist.aio.loops import networkOf, reactorOf
 from pyptwist.aio.servers import Server, listening
 from pyptwist.arguments import Arguments
 from pyptwist.interfaces import Context
@@ -113,12 +113,12 @@ async def create_connection(
     loop = asyncio.get_running_loop()
     remote = Remote.of(server)
     reactor = await reactorOf(loop)
-    network: Any = LoopNetwork(reactor, loop)
+    network = networkOf(reactor, loop)
     if proxy is not None:
         network = _proxied(reactor, network, proxy)
-    method = (methods or Methods()).client(remote.method)
-    endpoint = method.clientEndpoint(
-        _context(reactor, network, state, metrics), remote.target, remote.arguments
+    methods = methods or Methods()
+    endpoint = methods.client(remote.method).clientEndpoint(
+        _context(reactor, network, state, metrics, methods), remote.target, remote.arguments
     )
     return await connected(loop, endpoint, protocol_factory)
 
@@ -192,10 +192,11 @@ async def create_server(
     loop = asyncio.get_running_loop()
     arguments = options if isinstance(options, Arguments) else Arguments(options or {})
     reactor = await reactorOf(loop)
-    network = LoopNetwork(reactor, loop)
+    network = networkOf(reactor, loop)
+    methods = methods or Methods()
     endpoint = decoy.serverEndpoint(
-        (methods or Methods()).server(method),
-        _context(reactor, network, state, metrics),
+        methods.server(method),
+        _context(reactor, network, state, metrics, methods),
         HostPort(host, port),
         arguments,
         network,
@@ -203,9 +204,11 @@ async def create_server(
     return await listening(loop, endpoint, method, protocol_factory)
 
 
-def _context(reactor: Any, network: Any, state: str | None, metrics: Metrics | None) -> Context:
+def _context(
+    reactor: Any, network: Any, state: str | None, metrics: Metrics | None, methods: Methods
+) -> Context:
     directory = None if state is None else StateDirectory(state)
-    return Context(reactor, network, directory, metrics or Metrics())
+    return Context(reactor, network, directory, metrics or Metrics(), methods=methods)
 
 
 def _proxied(reactor: Any, network: Any, proxy: UpstreamProxy | str) -> Any:

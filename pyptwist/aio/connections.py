@@ -42,6 +42,8 @@ class Connection(asyncio.Transport):
     _connection: Any = None
     _closing = False  # nothing more is written, or told
     _aborted = False
+    _broken: Exception | None = None  # what the protocol above raised
+    _patience: Any = None  # for what is to be written before the end
     _full = False  # below
     _paused = False  # the protocol above
     _reading = True
@@ -62,11 +64,15 @@ class Connection(asyncio.Transport):
     def close(self) -> None:
         if not self._closing:
             self._closing = True
-            if not self._buffer:
+            if self._buffer:
+                # For ever, else, if the peer reads nothing.
+                self._patience = self._loop.call_later(limits.CLOSE_FLUSH, self.abort)
+            else:
                 self._finish()
 
     def abort(self) -> None:
         self._closing = self._aborted = True
+        self._forgetPatience()
         self._buffer.clear()
         if self._connection is not None:
             self._connection.abortConnection()
@@ -107,9 +113,7 @@ class Connection(asyncio.Transport):
         if not self._closing:
             self._buffer += data
             self._flush()
-            if len(self._buffer) > self._high and not self._paused:
-                self._paused = True
-                self._protocol.pause_writing()
+            self._pauseIfFull()
 
     def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview]) -> None:
         self.write(b"".join(list_of_data))
@@ -134,6 +138,12 @@ class Connection(asyncio.Transport):
         if not high >= low >= 0:
             raise ValueError(f"high ({high}) must be >= low ({low}) must be >= 0")
         self._high, self._low = high, low
+        self._pauseIfFull()
+
+    def _pauseIfFull(self) -> None:
+        if len(self._buffer) > self._high and not self._paused:
+            self._paused = True
+            self._tell(self._protocol.pause_writing)
 
     def _flush(self) -> None:
         if self._flushing:
@@ -148,9 +158,39 @@ class Connection(asyncio.Transport):
             self._flushing = False
 
     def _finish(self) -> None:
+        self._forgetPatience()
         if self._connection is not None:
             self._connection.unregisterProducer()
             self._connection.loseConnection()
+
+    def _forgetPatience(self) -> None:
+        patience, self._patience = self._patience, None
+        if patience is not None:
+            patience.cancel()
+
+    # --- the protocol's mistakes --------------------------------------------
+
+    def _tell(self, told: Callable[..., object], *arguments: Any) -> Exception | None:
+        """
+        What protocols raise is for the loop to show, as with asyncio's own
+        transports: above Twisted's it would end in a log that nobody reads.
+
+        :returns: that, if anything.
+        """
+        try:
+            told(*arguments)
+        except Exception as error:
+            message = f"a protocol failed in {getattr(told, '__name__', 'a call')}()"
+            self._loop.call_exception_handler(
+                {
+                    "message": message,
+                    "exception": error,
+                    "transport": self,
+                    "protocol": self._protocol,
+                }
+            )
+            return error
+        return None
 
     # --- Twisted: the producer ----------------------------------------------
 
@@ -162,7 +202,7 @@ class Connection(asyncio.Transport):
         self._flush()
         if self._paused and len(self._buffer) <= self._low:
             self._paused = False
-            self._protocol.resume_writing()
+            self._tell(self._protocol.resume_writing)
         if self._closing and not self._buffer:
             self._finish()
 
@@ -180,16 +220,19 @@ class Connection(asyncio.Transport):
     def connectionMade(self) -> None:
         self._extra = _extra(self._connection)
         self._connection.registerProducer(self, True)
-        self._protocol.connection_made(self)
+        self._tell(self._protocol.connection_made, self)
 
     def dataReceived(self, data: bytes) -> None:
         if not self._closing:
-            self._protocol.data_received(data)
+            self._broken = self._tell(self._protocol.data_received, data)
+            if self._broken is not None:
+                self.abort()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         error = reason.value
+        self._forgetPatience()
         if self._aborted or error is None or isinstance(error, ConnectionDone):
-            error = None
+            error = self._broken
         else:
             error = asOSError(error)
         isEnd = not self._closing and error is None
@@ -201,8 +244,8 @@ class Connection(asyncio.Transport):
 
     def _tellLost(self, isEnd: bool, error: BaseException | None) -> None:
         if isEnd:
-            self._protocol.eof_received()
-        self._protocol.connection_lost(error)
+            self._tell(self._protocol.eof_received)
+        self._tell(self._protocol.connection_lost, error)
 
 
 class Connections(Factory):
@@ -248,10 +291,8 @@ class _Known(Connection):
         super().connectionMade()
 
     def _tellLost(self, isEnd: bool, error: BaseException | None) -> None:
-        try:
-            super()._tellLost(isEnd, error)
-        finally:
-            self._owner.lost(self)
+        super()._tellLost(isEnd, error)
+        self._owner.lost(self)
 
 
 async def connected(

@@ -26,6 +26,7 @@ from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClie
 from zope.interface import implementer
 
 from pyptwist.network import DirectNetwork
+from pyptwist.tracking import OpenConnections, TrackedNetwork
 
 # The loop holds its reactor, as the reader of the reactor's waker.
 _reactors: WeakKeyDictionary[asyncio.AbstractEventLoop, ref[LoopReactor]] = WeakKeyDictionary()
@@ -66,6 +67,7 @@ class LoopReactor(AsyncioSelectorReactor):
 
     :ivar isOver: was it taken down?
     :ivar lifetime: what is told of the loop's end.
+    :ivar open: the connections of ``networkOf``.
     """
 
     # Another thread may have the reactor that signals and threads are about.
@@ -79,6 +81,7 @@ class LoopReactor(AsyncioSelectorReactor):
         """
         super().__init__(loop)
         self.isOver = False
+        self.open = OpenConnections()
         self.startRunning(installSignalHandlers=False)
 
     def takeDown(self) -> None:
@@ -87,6 +90,8 @@ class LoopReactor(AsyncioSelectorReactor):
         """
         self.isOver = True
         self.fireSystemEvent("shutdown")
+        # Those that neither read nor write at present are unknown to a reactor.
+        self.open.lose()
         for call in self.getDelayedCalls():
             call.cancel()
         self.removeReader(self.waker)  # type: ignore[no-untyped-call]
@@ -97,6 +102,15 @@ class LoopReactor(AsyncioSelectorReactor):
     def crash(self) -> None:
         # Not the asyncio reactor's own, which stops the loop.
         super(AsyncioSelectorReactor, self).crash()
+
+
+def networkOf(reactor: Any, loop: asyncio.AbstractEventLoop) -> Any:
+    """
+    :param reactor: see ``reactorOf``.
+    :returns: the ``INetwork`` whose connections end with the loop at the latest.
+    """
+    network = LoopNetwork(reactor, loop)
+    return TrackedNetwork(network, getattr(reactor, "open", None))
 
 
 class LoopNetwork(DirectNetwork):

@@ -53,12 +53,23 @@ class Bridge:
             del words[0]
         name = words[0] if words else ""
         if isExpression(name):
-            words[0] = Stack(name).name
+            words[0] = _stackName(name)
         named = _named(words[1]) if len(words) > 1 else None
         if named is not None:
             words[1] = f"{_STANDIN}:{named.port}"
         line = BridgeLine.parse(" ".join(words))
         return cls(number, name, named or line.address, line.arguments)
+
+
+def _stackName(expression: str) -> str:
+    try:
+        return Stack(expression).name
+    except ConfigurationError:
+        # Its text shows what cannot be a method: somebody's address, if a blank is missing.
+        raise ConfigurationError(
+            "a stack is written in one word, with a blank behind it, as in: "
+            "obfs4|b64 192.0.2.1:443"
+        ) from None
 
 
 def _named(text: str) -> HostPort | None:

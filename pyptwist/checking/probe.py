@@ -158,7 +158,7 @@ class Probe:
         else:
             below = watchProxy(direct, course)
             network = watchProxied(ProxiedNetwork(self._reactor, below, plan.proxy), course)
-        context = Context(self._reactor, network, plan.state, Metrics())
+        context = Context(self._reactor, network, plan.state, Metrics(), methods=plan.methods)
         endpoint: IStreamClientEndpoint = plan.methods.client(bridge.methodName).clientEndpoint(
             context, bridge.address, bridge.arguments
         )

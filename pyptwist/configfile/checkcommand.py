@@ -8,7 +8,7 @@ import sys
 
 from twisted.python import usage
 
-from pyptwist.configfile.plan import read
+from pyptwist.configfile.plan import exposure, read
 from pyptwist.configfile.tables import FileProblems
 from pyptwist.intermixed import IntermixedOptions
 from pyptwist.safelog import oneLine
@@ -53,5 +53,7 @@ class Options(IntermixedOptions):
             for problem in error.problems:
                 print(f"{self['file']}: {oneLine(problem)}", file=sys.stderr)
             sys.exit(1)
+        if (warning := exposure(self["file"])) is not None:
+            print(f"{self['file']}: {warning}", file=sys.stderr)
         for section in plan.sections:
             print(f"{section.name}: {section.method} {section.configuration.role.value}")

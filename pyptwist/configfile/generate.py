@@ -216,6 +216,7 @@ def _write(files: Mapping[str, str], state: str | None, kept: str) -> None:
     All, or nothing.
     """
     written: list[str] = []
+    isOurs = False
     try:
         for path, text in files.items():
             os.makedirs(os.path.dirname(path) or ".", 0o700, exist_ok=True)
@@ -226,8 +227,11 @@ def _write(files: Mapping[str, str], state: str | None, kept: str) -> None:
                 file.write(text)
         if state is not None:
             os.mkdir(kept, 0o700)
+            isOurs = True
             shutil.copytree(state, kept, dirs_exist_ok=True)
     except OSError as error:
         for path in written:
             os.unlink(path)
+        if isOurs:
+            shutil.rmtree(kept, ignore_errors=True)
         raise ConfigurationError(f"the files cannot be written: {error.strerror}") from None

@@ -44,7 +44,7 @@ def rehearse(reactor: Any, plan: Plan) -> list[str]:
             problems.append(f"[stacks]: {explain(error)}")
         for number, section in enumerate(plan.sections):
             state = StateDirectory(directory).subdirectory(str(number))
-            context = contextOf(reactor, section, state)
+            context = contextOf(reactor, section, state, methods)
             try:
                 method = find(plan, methods, section)
                 if section.isServer:
@@ -56,11 +56,13 @@ def rehearse(reactor: Any, plan: Plan) -> list[str]:
     return problems
 
 
-def contextOf(reactor: Any, section: Section, state: StateDirectory) -> Context:
+def contextOf(reactor: Any, section: Section, state: StateDirectory, methods: Methods) -> Context:
     """
+    :param methods: those installed, and the plan's stacks.
     :returns: what a section's method gets from its surroundings.
     """
-    return Context(reactor, outside(reactor, section.configuration), state, Metrics())
+    network = outside(reactor, section.configuration)
+    return Context(reactor, network, state, Metrics(), methods=methods)
 
 
 def find(plan: Plan, methods: Methods, section: Section) -> Any:

@@ -8,6 +8,8 @@ What the keys mean is in doc/operate/configuration.rst.
 from __future__ import annotations
 
 import os
+import shlex
+import stat
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -82,6 +84,23 @@ def read(path: str) -> Plan:
     # A service may write there alone; systemd.exec(5): several are joined by colons.
     state = os.environ.get("STATE_DIRECTORY", "").partition(":")[0] or DEFAULT_STATE
     return parse(data, os.path.dirname(os.path.abspath(path)), state)
+
+
+def exposure(path: str) -> str | None:
+    """
+    :param path: of a file, which may hold keys.
+    :returns: what its owner should know and do, if all users of the machine can
+        read it.
+    """
+    try:
+        isExposed = os.stat(path).st_mode & stat.S_IROTH
+    except OSError:
+        return None
+    return (
+        f"all users of this machine can read what keys are in it; chmod 600 {shlex.quote(path)}"
+        if isExposed
+        else None
+    )
 
 
 def parse(data: bytes, directory: str, defaultState: str = DEFAULT_STATE) -> Plan:

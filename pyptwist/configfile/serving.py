@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 
 from pyptwist import limits, safelog
 from pyptwist.configfile.methods import contextOf, explain, find, rehearseClient
-from pyptwist.configfile.plan import Log, Plan, read
+from pyptwist.configfile.plan import Log, Plan, exposure, read
 from pyptwist.configfile.sections import Section
 from pyptwist.configfile.tables import FileProblems
 from pyptwist.errors import ConfigurationError, PTError
@@ -137,7 +137,8 @@ class Listeners(Service):
 
     def _side(self, section: Section) -> ClientSide | ServerSide:
         wanted = section.configuration
-        context = contextOf(self._reactor, section, StateDirectory(wanted.stateLocation))
+        state = StateDirectory(wanted.stateLocation)
+        context = contextOf(self._reactor, section, state, self._methods)
         local = DirectNetwork(self._reactor)
         method = find(self._plan, self._methods, section)
         if section.isServer:
@@ -167,6 +168,8 @@ def makeService(reactor: Any, options: Mapping[str, Any]) -> tuple[Service, ILog
         _refuse(path, error.problems)
     except ConfigurationError as error:
         _refuse(path, [str(error)])
+    if (warning := exposure(path)) is not None:
+        _complain(f"{path}: {warning}")
     inheritance.raiseDescriptorLimit()
     return Listeners(reactor, plan, _say, _complain, _exitWith), observer
 

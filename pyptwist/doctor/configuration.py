@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import stat
 from collections.abc import Callable, Iterator
 
 from pyptwist.doctor.case import Case, Finding, Verdict
@@ -67,14 +68,20 @@ def _plugin(case: Case, plugin: Plugin, lookup: Lookup) -> Iterator[Finding]:
         yield _error(text, f"exec {known}")
         return
     path, name = case.path(program), shlex.quote(program)
-    if not os.path.lexists(path):
+    try:
+        isFile = stat.S_ISREG(os.stat(path).st_mode)
+    except (FileNotFoundError, NotADirectoryError):
         yield _error(f"there is no {program}", _ours(case))
-    elif not path.is_file():
-        yield _error(f"{program} is no file that can be started", _ours(case))
-    elif not os.access(path, os.X_OK):
-        yield _error(f"{program} is not executable", f"chmod +x {name}")
+    except OSError as error:
+        text = f"{program} was not looked at, which this user may not ({error.strerror})"
+        yield Finding("torrc", Verdict.NOTE, text, "sudo pyptwist doctor")
     else:
-        yield from _interpreter(case, plugin)
+        if not isFile:
+            yield _error(f"{program} is no file that can be started", _ours(case))
+        elif not os.access(path, os.X_OK):
+            yield _error(f"{program} is not executable", f"chmod +x {name}")
+        else:
+            yield from _interpreter(case, plugin)
     if os.path.basename(program) == "twistd" and "pt" not in plugin.words:
         yield _error("twistd needs the word pt behind it", f"exec {program} pt")
     if plugin.isOurs:
@@ -85,7 +92,7 @@ def _ours(case: Case) -> str:
     """
     :returns: the way to a program that is there.
     """
-    isThere = case.path(case.program).is_file()
+    isThere = os.path.isfile(case.path(case.program))
     return f"exec {case.program}" if isThere else f"{case.python} -m pip install pyptwist"
 
 
@@ -93,8 +100,11 @@ def _interpreter(case: Case, plugin: Plugin) -> Iterator[Finding]:
     """
     A script without its interpreter fails as if it were not there itself.
     """
-    with case.path(plugin.program).open("rb") as file:
-        first = file.readline(256)
+    try:
+        with case.path(plugin.program).open("rb") as file:
+            first = file.readline(256)
+    except OSError:
+        return  # it can be started without being read, if it is no script
     words = first[2:].split() if first.startswith(b"#!") else []
     if not words:
         return

@@ -4,6 +4,7 @@ Examines the state directory, as ``pyptwist.state`` will when it is used.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import stat
@@ -30,6 +31,9 @@ def checkState(case: Case) -> Iterator[Finding]:
         found = path.stat()
     except FileNotFoundError:
         yield from _missing(case, path)
+    except NotADirectoryError:
+        text = f"{path} cannot be: something above it is no directory"
+        yield _error(text, "pyptwist doctor --state DIRECTORY")
     except OSError:
         yield _closed(path)
     else:
@@ -104,7 +108,9 @@ def _files(path: Path, user: int, isOpen: bool) -> Iterator[Finding]:
         yield _closed(path)
         return
     for entry in entries:
-        yield from _file(entry, user, isOpen)
+        # A server that runs replaces its files: one may be gone by now.
+        with contextlib.suppress(FileNotFoundError):
+            yield from [*_file(entry, user, isOpen)]
 
 
 def _file(entry: os.DirEntry[str], user: int, isOpen: bool) -> Iterator[Finding]:

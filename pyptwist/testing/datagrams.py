@@ -64,6 +64,13 @@ class MemoryDatagramPort:
         self._peer: Address | None = None
         self._held: list[tuple[bytes, Address]] | None = None
 
+    @property
+    def connected(self) -> bool:
+        """
+        Is it open?
+        """
+        return self._network.ports.get(self._address) is self
+
     def startListening(self) -> None:
         """
         It listens from the start.

@@ -30,12 +30,44 @@ class FakeLoop:
 
     def __init__(self) -> None:
         self.calls: list[Callable[[], object]] = []
+        self.later: tuple[float, Callable[[], object]] | None = None
+        self.mistakes: list[tuple[str, Exception]] = []
 
     def call_soon(self, callback: Callable[..., object], *arguments: Any) -> None:
         """
         For ``turn``.
         """
         self.calls.append(lambda: callback(*arguments))
+
+    def call_later(self, delay: float, callback: Callable[[], object]) -> FakeLoop:
+        """
+        For ``expire``; there is one at a time.
+        """
+        assert self.later is None
+        self.later = (delay, callback)
+        return self
+
+    def cancel(self) -> None:
+        """
+        What was to be called later is not.
+        """
+        self.later = None
+
+    def expire(self) -> float:
+        """
+        :returns: how many seconds later it was, that is now.
+        """
+        assert self.later is not None
+        delay, callback = self.later
+        self.later = None
+        callback()
+        return delay
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        """
+        Of somebody's mistake.
+        """
+        self.mistakes.append((context["message"], context["exception"]))
 
     def turn(self) -> None:
         """
@@ -161,6 +193,15 @@ class ConnectionTests(SynchronousTestCase):
             self.assertEqual(connection.get_write_buffer_limits(), expected or (16384, 65536))
         self.assertRaises(ValueError, connection.set_write_buffer_limits, 1, 2)
 
+    def test_limitsLowered(self) -> None:
+        """
+        Lower marks are heeded at once.
+        """
+        self.connection.pauseProducing()
+        self.connection.write(b"some")
+        self.connection.set_write_buffer_limits(high=3)
+        self.assertEqual(self.told(), ["pause"])
+
     def test_reading(self) -> None:
         """
         Reading pauses at once, and goes on in another turn.
@@ -205,6 +246,36 @@ class ConnectionTests(SynchronousTestCase):
         self.lose(error.ConnectionDone())
         self.assertEqual(self.told(), [("lost", None)])
 
+    def test_closeNeverRead(self) -> None:
+        """
+        A peer that reads nothing does not keep a closed connection for ever.
+        """
+        self.connection.pauseProducing()
+        self.connection.write(b"last")
+        self.connection.close()
+        self.assertFalse(self.below.disconnected)
+        self.assertEqual(self.loop.expire(), limits.CLOSE_FLUSH)
+        self.assertTrue(self.below.disconnected)
+        self.lose(error.ConnectionAborted())
+        self.assertEqual(self.told(), [("lost", None)])
+
+    def test_closeRead(self) -> None:
+        """
+        No timer is left of one that was closed in order, or lost, or aborted.
+        """
+        for end in (
+            lambda connection: connection.resumeProducing(),
+            lambda connection: connection.connectionLost(Failure(error.ConnectionLost())),
+            lambda connection: connection.abort(),
+        ):
+            self.setUp()
+            self.connection.pauseProducing()
+            self.connection.write(b"last")
+            self.connection.close()
+            self.assertIsNotNone(self.loop.later)
+            end(self.connection)
+            self.assertIsNone(self.loop.later)
+
     def test_abort(self) -> None:
         """
         What waits is dropped; that it was aborted here is no error.
@@ -246,6 +317,51 @@ class ConnectionTests(SynchronousTestCase):
         ((_, exception),) = self.told()
         self.assertIsInstance(exception, ConnectionFailed)
         self.assertIs(exception.cause, Cause.HANDSHAKE)
+
+    def test_mistakes(self) -> None:
+        """
+        What a protocol raises is the loop's to show; in ``data_received`` it ends
+        the connection, as with asyncio's own transports.
+        """
+
+        class Wrong(Noting):
+            def __getattribute__(self, name: str) -> Any:
+                told = super().__getattribute__(name)
+                return told if name in ("told", "note") else self.note(told)
+
+            def note(self, told: Any) -> Any:
+                def wrong(*arguments: Any) -> None:
+                    told(*arguments)
+                    raise KeyError(told.__name__)
+
+                return wrong
+
+        self.below.unregisterProducer()
+        self.protocol = Wrong()
+        self.connection = Connection(cast(Any, self.loop), self.protocol)
+        self.connection.makeConnection(self.below)
+        self.connection.set_write_buffer_limits(high=0)
+        self.connection.pauseProducing()
+        self.connection.write(b"x")
+        self.connection.resumeProducing()
+        self.assertEqual(self.told(), ["made", "pause", "resume"])
+        self.connection.dataReceived(b"in")
+        self.assertTrue(self.below.disconnected)
+        self.connection.dataReceived(b"more")
+        self.assertEqual(self.told(), [b"in"])
+        self.lose(error.ConnectionAborted())
+        ((_, exception),) = self.told()
+        self.assertEqual(str(exception), "'data_received'")
+        self.assertEqual(
+            [str(mistake) for _, mistake in self.loop.mistakes],
+            [
+                "'connection_made'",
+                "'pause_writing'",
+                "'resume_writing'",
+                "'data_received'",
+                "'connection_lost'",
+            ],
+        )
 
     def test_protocol(self) -> None:
         """

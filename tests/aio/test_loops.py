@@ -74,6 +74,27 @@ class ReactorTests(LoopCase):
         ((_, lost),) = protocol.told[1:]
         self.assertIsInstance(lost, ConnectionResetError)
 
+    def test_takenDownPaused(self) -> None:
+        """
+        Also connections that neither read nor write at that time, on either side.
+        """
+
+        async def main() -> list[Any]:
+            ends: list[Any] = []
+
+            async def pause(reader: Any, writer: Any) -> None:
+                writer.transport.pause_reading()
+                ends.append(writer.transport)
+
+            server = await aio.start_server(pause, "hello", methods=METHODS)
+            await pause(*await aio.open_connection(server.remote(), methods=METHODS))
+            while len(ends) < 2:
+                await asyncio.sleep(0.01)
+            return ends
+
+        for end in self.run_(main()):
+            self.assertTrue(end.is_closing())
+
     def test_stopped(self) -> None:
         """
         Who stops the reactor does not stop the loop.

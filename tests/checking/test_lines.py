@@ -63,6 +63,8 @@ class BridgeTests(SynchronousTestCase):
             "obfs4 192.0.2.7:443 cert",
             "obfs4 <IP ADDRESS>:<PORT> cert=A",
             "192.0.2.7:443",
+            "obfs4|b64:192.0.2.7:443 cert=A",
+            "obfs4|secret/| 192.0.2.7:443",
         ):
             error = self.assertRaises(ConfigurationError, Bridge.parse, 1, text)
             self.assertNotIn("192.0.2.7", str(error))

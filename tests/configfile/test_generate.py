@@ -5,6 +5,7 @@ Tests for ``pyptwist.configfile.generate``.
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -165,6 +166,32 @@ class GenerateTests(SynchronousTestCase):
         self.assertEqual(str(error), "the files cannot be written: File exists")
         self.assertEqual(os.listdir(self.directory), ["obfs4-client.toml"])
         self.assertEqual(other.read_text(), "mine")
+
+    def test_stateFails(self) -> None:
+        """
+        If the keys cannot be kept, nothing is left, and another try is free; but
+        what somebody else has put there stays.
+        """
+        self.patch(module, "_KEYS", {})
+        copytree = shutil.copytree
+
+        def full(source: str, to: str, **more: object) -> None:
+            copytree(source, to, dirs_exist_ok=True)
+            raise OSError(28, "No space left on device")
+
+        self.patch(shutil, "copytree", full)
+        self.assertRaises(ConfigurationError, self.generate, self.wanted)
+        self.assertEqual(os.listdir(self.directory), [])
+        kept = self.directory / "obfs4-state"
+        made = module._client
+
+        def client(*arguments: object) -> str:
+            kept.mkdir()
+            return made(*arguments)  # type: ignore[arg-type]
+
+        self.patch(module, "_client", client)
+        self.assertRaises(ConfigurationError, self.generate, self.wanted)
+        self.assertEqual(os.listdir(self.directory), ["obfs4-state"])
 
     def test_unknown(self) -> None:
         self.assertRaises(UnknownMethod, self.generate, replace(self.wanted, method="absent"))

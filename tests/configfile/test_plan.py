@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from pyptwist import limits
 from pyptwist.addresses import HostPort
 from pyptwist.arguments import Arguments
-from pyptwist.configfile.plan import KEYS, Plan, parse, read
+from pyptwist.configfile.plan import KEYS, Plan, exposure, parse, read
 from pyptwist.configfile.tables import FileProblems
 from pyptwist.configfile.writing import value
 from pyptwist.ipc.configuration import ExtendedORPort, Mode, Role
@@ -44,6 +44,24 @@ def written(kind: str, *without: str, **more: Any) -> bytes:
 
 def parsed(text: str | bytes) -> Plan:
     return parse(text.encode() if isinstance(text, str) else text, "/etc/pt")
+
+
+class ExposureTests(SynchronousTestCase):
+    """
+    Tests for ``exposure``.
+    """
+
+    def test_modes(self) -> None:
+        """
+        Who may read the file matters, and nothing is said of one that is not there.
+        """
+        path = self.mktemp()
+        self.assertIsNone(exposure(path))
+        with open(path, "w", encoding="utf-8"):
+            pass
+        for mode, isExposed in ((0o600, False), (0o640, False), (0o604, True), (0o644, True)):
+            os.chmod(path, mode)
+            self.assertEqual(exposure(path) is not None, isExposed, oct(mode))
 
 
 class PlanCase(SynchronousTestCase):

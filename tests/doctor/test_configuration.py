@@ -4,7 +4,10 @@ Tests for ``pyptwist.doctor.configuration``.
 
 from __future__ import annotations
 
+import os
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 from pyptwist.doctor.case import Finding, Verdict
 from pyptwist.doctor.configuration import checkTorrc, installed
@@ -83,6 +86,33 @@ class TorrcTests(TorrcCase):
         self.install("opt/pt/bin/twistd", mode=0o755)
         findings = self.check("ClientTransportPlugin a exec /opt/pt/bin/twistd -n")
         self.assertFinds(findings, Verdict.ERROR, "needs the word pt", "twistd pt")
+
+    def test_unseen(self) -> None:
+        """
+        A program may be closed to who asks, or its folder; that is no error of
+        torrc's, and does not end the examination.
+        """
+        self.install("opt/closed", mode=0o711)
+        self.install("opt/private/program", mode=0o755)
+        openFile, stat = Path.open, os.stat
+
+        def refuseOpen(path: Path, *more: Any) -> Any:
+            if path.name == "closed":
+                raise PermissionError(13, "Permission denied")
+            return openFile(path, *more)
+
+        def refuseStat(path: Any, **more: Any) -> os.stat_result:
+            if str(path).endswith("/private/program"):
+                raise PermissionError(13, "Permission denied")
+            return stat(path, **more)
+
+        self.patch(Path, "open", refuseOpen)
+        self.patch(os, "stat", refuseStat)
+        torrc = CLIENT + "ClientTransportPlugin a exec /opt/closed\n"
+        self.assertEqual([f.verdict for f in self.check(torrc)], [Verdict.OK])
+        findings = self.check(CLIENT + "ClientTransportPlugin a exec /opt/private/program\n")
+        self.assertFinds(findings, Verdict.NOTE, "not looked at", "sudo ")
+        self.assertEqual(len(findings), 1)
 
     def test_noProgram(self) -> None:
         """

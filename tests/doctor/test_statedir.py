@@ -76,6 +76,26 @@ class StateTests(MachineCase):
         self.path.write_text("")
         self.assertFinds(self.examine(), Verdict.ERROR, "not a directory", f"mv {self.path}")
 
+    def test_fileAbove(self) -> None:
+        """
+        So is one above it.
+        """
+        self.path.write_text("")
+        self.path /= "inside"
+        self.assertFinds(self.examine(), Verdict.ERROR, "above it", "--state")
+
+    def test_gone(self) -> None:
+        """
+        A file that is replaced at that moment is no matter.
+        """
+        self.path.mkdir(mode=0o700)
+        (self.path / "a").write_text("")
+        (self.path / "b").symlink_to("/dev/null")
+        found = sorted(os.scandir(self.path), key=lambda entry: entry.name)
+        (self.path / "a").unlink()
+        self.patch(os, "scandir", lambda path: found)
+        self.assertFinds(self.examine(), Verdict.ERROR, "b is a symbolic link")
+
     def test_everybodys(self) -> None:
         """
         The like of ``/tmp`` is refused.

@@ -58,6 +58,7 @@ class FileCase(TestCase):
         """
         path = self.directory / "pt.toml"
         path.write_text(text)
+        path.chmod(0o600)
         return str(path)
 
     def run_(
@@ -249,7 +250,7 @@ class CommandTests(FileCase):
         """
         The documentation's file is right, and none of its directories is made.
         """
-        code, lines, errors = await self.check(str(_EXAMPLE))
+        code, lines, errors = await self.check(self.write(_EXAMPLE.read_text()))
         self.assertEqual((code, errors), (0, []))
         self.assertEqual(
             lines,
@@ -261,6 +262,22 @@ class CommandTests(FileCase):
                 "vpn: scramblesuit client",
             ],
         )
+
+    async def test_exposed(self) -> None:
+        """
+        A file that all users can read is right, but its owner should know.
+        """
+        path = self.write('[[client]]\nmethod = "obfs3"\n')
+        os.chmod(path, 0o644)
+        code, lines, errors = await self.check(path)
+        self.assertEqual((code, lines), (0, ["client-obfs3: obfs3 client"]))
+        warning = f"{path}: all users of this machine can read what keys are in it; "
+        self.assertEqual(errors, [f"{warning}chmod 600 {path}"])
+        child = self.run_("-config", path)
+        await child.whenLine(_READY)
+        child.signal("INT")
+        await child.whenEnded()
+        self.assertTrue(child.errors.startswith(f"pyptwist: {warning}".encode()))
 
     async def test_methods(self) -> None:
         """

@@ -39,6 +39,10 @@ obfs4 = TransportPlugin(
     client="pyptwist.transports.obfs4.method.Obfs4",
     server="pyptwist.transports.obfs4.method.Obfs4",
 )
+optimizer = TransportPlugin("Optimizer", client="pyptwist.transports.optimizer.method.Optimizer")
+optimizerLower = TransportPlugin(
+    "optimizer", client="pyptwist.transports.optimizer.method.LowerOptimizer"
+)
 scramblesuit = TransportPlugin(
     "scramblesuit",
     client="pyptwist.transports.scramblesuit.method.ScrambleSuit",

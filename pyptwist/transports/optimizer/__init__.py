@@ -1,0 +1,3 @@
+"""
+Optimizer: one of several transports, chosen anew for each connection.
+"""
