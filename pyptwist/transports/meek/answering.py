@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from pyptwist import limits
 from pyptwist.codec import Deliver, Finished
@@ -37,7 +37,7 @@ class Answer:
     :ivar body: up to ``limits.MEEK_BODY`` bytes.
     """
 
-    request: object
+    request: Any
     body: bytes
 
 
@@ -50,7 +50,7 @@ class Drop:
         any answer.
     """
 
-    request: object
+    request: Any
     isBad: bool = False
 
 
@@ -249,7 +249,7 @@ class ServerMachine:
         """
         if self._request is None:
             self._at = None
-        elif (self._buffer and not self._isHeld) or self._life is _Life.ENDED:
+        elif self._hasNews:
             self._at = now
         elif not self._paused:
             self._at = min(now + self._turnaround, self._at or now + self._turnaround)
@@ -257,6 +257,13 @@ class ServerMachine:
             self._at = self._heard + max(self._turnaround, limits.MEEK_HELD)
         else:
             self._at = None
+
+    @property
+    def _hasNews(self) -> bool:
+        # Whoever opens a session waits for it.
+        isFirst = self._isNumbered and not self._number
+        isWanted = bool(self._buffer) and not self._isHeld
+        return isWanted or isFirst or self._life is _Life.ENDED
 
     def _respond(self, now: float) -> list[Outcome]:
         request, self._request, self._at = self._request, None, None

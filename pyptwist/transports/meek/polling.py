@@ -141,7 +141,9 @@ class ClientMachine:
         :param body: at most ``limits.MEEK_BODY`` bytes.
         """
         try:
-            return self._opened(body, now) if self._life is _Life.OPENING else self._read(body, now)
+            return (
+                self._opened(body, now) if self._life is _Life.OPENING else self._read(body, now)
+            )
         except FramingError:
             # A page of somebody between us, or an answer that he kept.
             return self.failed(now)
