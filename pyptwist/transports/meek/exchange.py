@@ -113,7 +113,8 @@ class Exchange:
     async def _post(self, body: bytes) -> bytes:
         before, behind = self._head
         request = _Request(before + b"%d\r\n" % len(body) + behind + body)
-        connection: Any = await self._pool.getConnection(_KEY, self._endpoint)
+        endpoint: Any = self._endpoint
+        connection: Any = await self._pool.getConnection(_KEY, endpoint)
         if self._metered is not None:
             self._metered.allowance = limits.MEEK_ANSWER
         response = await connection.request(request)
@@ -146,9 +147,10 @@ class Exchange:
             return Failure(HandshakeTimeout("the web server did not answer in time"))
         if reason.check(PTError, ConnectError, CancelledError):
             return reason
-        causes = getattr(reason.value, "reasons", [reason])
-        if any(cause.check(PTError) for cause in causes):
-            return next(cause for cause in causes if cause.check(PTError))
+        causes: list[Failure] = getattr(reason.value, "reasons", [reason])
+        for cause in causes:
+            if cause.check(PTError):
+                return cause
         if any(cause.check(ConnectionClosed) for cause in causes):
             return Failure(ClosedByPeer("the web server closed the connection"))
         return Failure(HandshakeFailed("the answer is none of HTTP/1.1"))
@@ -241,7 +243,7 @@ class _MeteringFactory(WrappingFactory):
         super().__init__(factory)
         self._exchange: Exchange | None = exchange
 
-    def buildProtocol(self, addr: IAddress | None) -> _Metered | None:  # type: ignore[override]
+    def buildProtocol(self, addr: Any) -> _Metered | None:
         # Twisted's connector keeps its factory, in a cycle.
         exchange, self._exchange = self._exchange, None
         inner = self._factory.buildProtocol(addr)

@@ -43,7 +43,7 @@ class MeekResource(Resource):
         """
         :param table: see ``meekResource``, which makes one.
         """
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._table = table
 
     def render(self, request: Request) -> Any:

@@ -53,7 +53,7 @@ class MeekRequest(Request):
         if self._room < 0:
             self._refuse()
         elif not self._isRefused:
-            super().handleContentChunk(data)
+            super().handleContentChunk(data)  # type: ignore[no-untyped-call]
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
         """
@@ -63,12 +63,13 @@ class MeekRequest(Request):
             return
         # Or the body would be read as a form, were it called one.
         self.requestHeaders.removeHeader(b"content-type")
-        super().requestReceived(command, path, version)
+        super().requestReceived(command, path, version)  # type: ignore[no-untyped-call]
 
     def _refuse(self) -> None:
         if not self._isRefused:
             self._isRefused = True
-            self.transport.write(_REFUSAL)
+            transport: Any = self.transport
+            transport.write(_REFUSAL)
             self.channel.loseConnection()
 
 
@@ -87,16 +88,16 @@ class MeekChannel(HTTPChannel):
         """
         if not self._isCounting:
             self._isCounting = True
-            self.setTimeout(self.timeOut)
+            self.setTimeout(self.timeOut)  # type: ignore[no-untyped-call]
 
     def requestDone(self, request: Request) -> None:
         """
         An answer was given.
         """
         self._isCounting = False
-        super().requestDone(request)
+        super().requestDone(request)  # type: ignore[no-untyped-call]
         if self.persistent and not self._isCounting:
-            self.setTimeout(limits.MEEK_IDLE)
+            self.setTimeout(limits.MEEK_IDLE)  # type: ignore[no-untyped-call]
 
     def timeoutConnection(self) -> None:
         """
@@ -108,16 +109,17 @@ class MeekChannel(HTTPChannel):
             transport.abortConnection()
         else:
             self._isClosing = True
-            self.setTimeout(self.timeOut)
-            self.loseConnection()
+            self.setTimeout(self.timeOut)  # type: ignore[no-untyped-call]
+            self.loseConnection()  # type: ignore[no-untyped-call]
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """
         It is over.
         """
-        super().connectionLost(reason)
+        super().connectionLost(reason)  # type: ignore[no-untyped-call]
         # TLS keeps its protocol.
-        self.transport = self._networkProducer = None
+        self.transport: Any = None
+        self._networkProducer: Any = None
 
 
 class MeekSite(Site):
@@ -132,7 +134,7 @@ class MeekSite(Site):
         """
         :param table: of its sessions.
         """
-        super().__init__(
+        super().__init__(  # type: ignore[no-untyped-call]
             MeekResource(table),
             requestFactory=_Anonymous,
             timeout=limits.MEEK_REQUEST_TIME,
@@ -185,4 +187,4 @@ class _Anonymous(MeekRequest):
             # In Go's order.
             headers.setRawHeaders(b"date", date)
             headers.setRawHeaders(b"content-length", length)
-        super().write(data)
+        super().write(data)  # type: ignore[no-untyped-call]

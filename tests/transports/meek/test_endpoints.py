@@ -23,13 +23,8 @@ class MeekTests(EndpointConformance, SynchronousTestCase):
         Strangers see a web server: which answers who speaks its language, lets nobody
         in, and keeps nobody.
         """
-        for sent in (
-            b"",
-            b"\0",
-            b"GET / HTTP/1.0\r\n\r\n",
-            b"POST / HTTP/1.1\r\n\r\n",
-            b"\n" * 9999,
-        ):
+        requests = b"GET / HTTP/1.0\r\n\r\n", b"POST / HTTP/1.1\r\n\r\n"
+        for sent in (b"", b"\0", b"\n" * 9999, *requests):
             seen = self._probe(sent)
             self.assertFalse(seen.wasLetIn)
             self.assertIsNotNone(seen.after)
