@@ -67,6 +67,9 @@ class _Life(Enum):
 class ServerMachine:
     """
     One session, from its first request on.
+
+    :ivar lingers: whether it is remembered for a while when it is over, so that its
+        client hears of that.
     """
 
     def __init__(self, sessionId: str, turnaround: float, now: float) -> None:
@@ -88,6 +91,7 @@ class ServerMachine:
         self._paused = False
         self._isHeld = False  # the client takes no payload
         self._toldToHold = False
+        self.lingers = True
 
     @property
     def backlog(self) -> int:
@@ -101,14 +105,15 @@ class ServerMachine:
         """
         Is there nothing to remember of it any more?
         """
-        return self._life is _Life.FORGOTTEN
+        isSpent = self._life is _Life.ENDED and not self.lingers and self._request is None
+        return self._life is _Life.FORGOTTEN or isSpent
 
     @property
     def nextTimer(self) -> float | None:
         """
         When timerFired() wants to be called; None for never.
         """
-        if self._life is _Life.FORGOTTEN:
+        if self.isForgotten:
             return None
         end = self._heard + self._lifetime
         return end if self._at is None else min(self._at, end)

@@ -19,12 +19,14 @@ from twisted.web.server import NOT_DONE_YET, Request
 from pyptwist import limits
 from pyptwist.addresses import HostPort
 from pyptwist.arguments import Arguments
-from pyptwist.errors import ConfigurationError
+from pyptwist.errors import ConfigurationError, FramingError
 from pyptwist.metrics import Metrics
 from pyptwist.transports.meek.arguments import Network, isWithin, serverOptions
+from pyptwist.transports.meek.numbering import Flag, Frame, isOffer
 from pyptwist.transports.meek.sessions import ServerSession, SessionTable
 
 _TEXT = b"text/plain; charset=utf-8"
+_DATA = b"application/octet-stream"
 _COVER = b"Nothing to see here yet.\n"
 
 #: The port of a client whose proxy says its address alone: tor closes connections
@@ -60,8 +62,12 @@ class MeekResource(Resource):
         sessionId, body = self._sessionId(request), _body(request)
         if sessionId is None or body is None:
             return _badRequest(request)
-        peer = clientAddress(request, self._table.options.proxies)
-        session = self._table.session(sessionId, request.getHost(), peer)
+        session = self._table.known(sessionId)
+        if session is None and body and isOffer(sessionId):
+            return _forgotten(request, body)
+        if session is None:
+            peer = clientAddress(request, self._table.options.proxies)
+            session = self._table.begun(sessionId, request.getHost(), peer)
         if session is None:
             return _respond(request, 500, _TEXT, b"Internal server error.\n")
         session.requested(_Pending(request, session), body)
@@ -135,7 +141,7 @@ class _Pending:
 
     def answer(self, body: bytes) -> None:
         if (request := self._done()) is not None:
-            answer = _respond(request, 200, b"application/octet-stream", body)
+            answer = _respond(request, 200, _DATA, body)
             request.setHeader(b"Content-Length", b"%d" % len(answer))
             request.write(answer)
             request.finish()
@@ -166,6 +172,17 @@ def _body(request: Request) -> bytes | None:
     content: Any = request.content
     body: bytes = content.read(limits.MEEK_BODY + 1)
     return body if len(body) <= limits.MEEK_BODY else None
+
+
+def _forgotten(request: Request, body: bytes) -> bytes:
+    """
+    :param body: of a request that is not the first of its session.
+    """
+    try:
+        answer = Frame(Frame.decode(body).number, Flag.GONE).encode()
+    except FramingError:
+        return _badRequest(request)
+    return _respond(request, 200, _DATA, answer)
 
 
 def _badRequest(request: Request) -> bytes:

@@ -58,27 +58,31 @@ class SessionTable:
         self.options = options
         self.methodName = methodName
         self.metrics = metrics
-        self.isClosed = False
+        self._isClosed = False
         self._sessions: dict[str, ServerSession] = {}
         self._each: Counter[str] = Counter()
 
     def __len__(self) -> int:
         return len(self._sessions)
 
-    def session(self, sessionId: str, host: IAddress, peer: IAddress) -> ServerSession | None:
+    def known(self, sessionId: str) -> ServerSession | None:
         """
+        :returns: the session, if there is one.
+        """
+        return self._sessions.get(sessionId)
+
+    def begun(self, sessionId: str, host: IAddress, peer: IAddress) -> ServerSession | None:
+        """
+        :param sessionId: not known yet.
         :param host: where the server was reached.
         :param peer: the client, as far as is known.
-        :returns: the session, maybe a new one; None if there can be no new one.
+        :returns: a new session; None if there can be none.
         """
-        session = self._sessions.get(sessionId)
-        if session is not None:
-            return session
         crowd = self._crowd(peer)
         isFull = len(self) >= self.options.sessions or (
             crowd is not None and self._each[crowd] >= self.options.sessionsEach
         )
-        if self.isClosed or isFull:
+        if self._isClosed or isFull:
             return None
         if crowd is not None:
             self._each[crowd] += 1
@@ -86,6 +90,21 @@ class SessionTable:
         self._sessions[sessionId] = session
         session.begin(host, peer)
         return session
+
+    def open(self) -> None:
+        """
+        There may be new sessions.
+        """
+        self._isClosed = False
+
+    def close(self) -> None:
+        """
+        There are no new sessions any more; and those that are over are not
+        remembered.
+        """
+        self._isClosed = True
+        for session in list(self._sessions.values()):
+            session.closing()
 
     def forget(self, sessionId: str, crowd: str | None) -> None:
         """
@@ -169,6 +188,13 @@ class ServerSession:
         A request's connection was lost before its answer.
         """
         self._apply(self._machine.gone(request, self._now()))
+
+    def closing(self) -> None:
+        """
+        The server listens no more.
+        """
+        self._machine.lingers = False
+        self._settle()
 
     # --- IVirtualSession ----------------------------------------------------
 

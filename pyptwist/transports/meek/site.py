@@ -153,14 +153,14 @@ class MeekSite(Site):
         """
         No log of requests is opened.
         """
-        self._table.isClosed = False
+        self._table.open()
         self._application.doStart()
 
     def stopFactory(self) -> None:
         """
         Those who are there may stay; nobody else comes.
         """
-        self._table.isClosed = True
+        self._table.close()
         self._application.doStop()
 
     def log(self, request: Any) -> None:

@@ -1,0 +1,117 @@
+"""
+meek with obfs4proxy's client at the other end, and with nginx for a front.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from twisted.trial.unittest import TestCase
+
+from pyptwist.testing.environments import freshDirectory
+from pyptwist.testing.processes import launchClient
+from pyptwist.testing.socksclient import socksConnect
+from pyptwist.testing.streams import Address, Stream
+from pyptwist.transports.meek.method import Meek
+from tests.certificates import authority
+from tests.interop import ours
+from tests.interop.exchange import MIB, exchange
+from tests.interop.peering import BULK, greeting, question, reference
+from tests.interop.webfront import cutLine, startNginx
+
+#: What torrc says of a bridge whose address does not matter.
+NOWHERE: Address = ("0.0.2.0", 1)
+
+NAME = "hidden.example"
+
+
+class Obfs4proxyTests(TestCase):
+    """
+    obfs4proxy's client, our server.
+    """
+
+    timeout = 120
+
+    async def reach(
+        self, server: ours.Server, arguments: Mapping[str, str] | None = None, **variables: str
+    ) -> tuple[Stream, Stream]:
+        """
+        :returns: both ends of a connection.
+        """
+        client = await launchClient(self, reference(), ["meek_lite"], variables)
+        url = f"http://127.0.0.1:{server.address[1]}/"
+        told = arguments or {"url": url}
+        here = await socksConnect(self, client.method("meek_lite").address, NOWHERE, told)
+        return here, await server.accept()
+
+    async def test_bulk(self) -> None:
+        """
+        16 MiB each way.
+        """
+        await exchange(self, await self.reach(await ours.serve(self, method=Meek)), BULK)
+
+    async def test_manners(self) -> None:
+        """
+        Who speaks first, small writes, and the server's end.
+        """
+        server = await ours.serve(self, method=Meek)
+        await question(self, await self.reach(server))
+        await exchange(self, await self.reach(server), 50, chunk=1)
+        await greeting(self, await self.reach(server))
+
+    async def test_tls(self) -> None:
+        """
+        With a certificate that the client was told to trust.
+        """
+        directory = freshDirectory(self)
+        directory.mkdir(parents=True)
+        authorities = directory / "authorities.pem"
+        authorities.write_bytes(authority().pem)
+        issued = authority().issue(addresses=["127.0.0.1"])
+        certificate, key = issued.write(str(directory))
+        server = await ours.serve(self, {"cert": certificate, "key": key}, method=Meek)
+        streams = await self.reach(
+            server,
+            {"url": f"https://{NAME}/", "front": f"127.0.0.1:{server.address[1]}"},
+            SSL_CERT_FILE=str(authorities),
+        )
+        await exchange(self, streams, MIB)
+
+
+class FrontTests(TestCase):
+    """
+    Our client, a line that is cut, nginx, our server.
+    """
+
+    timeout = 120
+
+    async def front(self, cuts: int) -> tuple[ours.Server, dict[str, str]]:
+        """
+        :param cuts: while ``BULK`` bytes go each way.
+        :returns: the server, and what leads to it.
+        """
+        directory = freshDirectory(self)
+        directory.mkdir(parents=True)
+        authorities = directory / "authorities.pem"
+        authorities.write_bytes(authority().pem)
+        server = await ours.serve(self, {"trust-forwarded-for": "loopback"}, method=Meek)
+        issued = authority().issue(addresses=["127.0.0.1"])
+        nginx = await startNginx(self, NAME, server.address, issued)
+        self.line = cutLine(self, nginx.address, cuts, 2 * BULK, "front")
+        where = "{}:{}".format(*self.line.address)
+        return server, {
+            "url": f"https://{NAME}/path",
+            "front": where,
+            "ca": str(authorities),
+        }
+
+    async def test_cuts(self) -> None:
+        """
+        16 MiB each way, while the connection is cut ten times: nothing is lost, and
+        nothing comes twice.
+        """
+        server, arguments = await self.front(10)
+        here = await ours.connecting(self, NOWHERE, arguments, Meek)
+        await exchange(self, (here, await server.accept()), BULK)
+        self.assertEqual(self.line.cuts, 10)
+        self.assertEqual(len(server.streams), 1)
