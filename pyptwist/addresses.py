@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Final
 
 from pyptwist.errors import ConfigurationError
 
@@ -61,6 +62,14 @@ class HostPort:
         address = self.ip
         return address is not None and address.is_loopback
 
+    @property
+    def isNowhere(self) -> bool:
+        """
+        Is it no address at all, in a form that demands one (``NOWHERE``)?
+        """
+        address = self.ip
+        return self.port == 0 and address is not None and address.is_unspecified
+
     @classmethod
     def parse(cls, text: str, *, allowName: bool = True) -> HostPort:
         """
@@ -85,6 +94,11 @@ class HostPort:
         if not allowName and parsed.ip is None:
             raise ConfigurationError("an IP address is needed here, not a host name")
         return parsed
+
+
+#: What is written where an address must be and there is none: RFC 1928 has it for what
+#: is not known yet.  So a SOCKS request says that the arguments name the server.
+NOWHERE: Final = HostPort("0.0.0.0", 0)  # noqa: S104
 
 
 def _requireIPv6(host: str) -> None:

@@ -7,6 +7,10 @@ A client, shortest and fullest::
     ptexec:obfs4:192.0.2.1:443:command=/usr/bin/obfs4proxy -enableLogging:cert=AbC...:
     iat-mode=0:state=/var/lib/x:proxy=socks5\://127.0.0.1\:9050:versions=1
 
+One whose arguments name the server::
+
+    ptexec:meek_lite:command=obfs4proxy:url=https\://example.org/
+
 A server, shortest and fullest::
 
     ptexec:obfs4:443:command=obfs4proxy:state=/var/lib/bridge
@@ -33,8 +37,9 @@ from zope.interface import implementer
 
 from pyptwist.addresses import HostPort
 from pyptwist.arguments import Arguments
-from pyptwist.bridgeline import BridgeLine
 from pyptwist.errors import ConfigurationError
+from pyptwist.ipc.options import located
+from pyptwist.remotes import Remote
 
 if TYPE_CHECKING:
     from pyptwist.ipc.assignment import Assignment
@@ -42,6 +47,7 @@ if TYPE_CHECKING:
 
 _CLIENT_FORM = (
     r"ptexec:METHOD:HOST:PORT:command=...:key=value..., "
+    r"without HOST and PORT if the arguments name the server, "
     r"or ptexec:bridge=METHOD HOST\:PORT key=value ...:command=..."
 )
 _SERVER_FORM = "ptexec:METHOD:PORT:command=...:state=...:key=value..."
@@ -137,13 +143,17 @@ def _assignment(
     return Assignment(command, role, (name,), state, versions, **more)
 
 
-def _target(args: tuple[str, ...], kwargs: dict[str, str]) -> tuple[str, HostPort, Arguments]:
+def _target(
+    args: tuple[str, ...], kwargs: dict[str, str]
+) -> tuple[str, HostPort | None, Arguments]:
     line = kwargs.pop("bridge", None)
     if line is not None and not args:
-        bridge = BridgeLine.parse(line)
-        return bridge.methodName, bridge.address, bridge.arguments.updated(Arguments(kwargs))
-    if line is not None or len(args) != 3:
+        server = Remote.parse(line)
+        return server.method, server.target, server.arguments.updated(Arguments(kwargs))
+    if line is not None or len(args) not in (1, 3):
         raise ConfigurationError(f"a ptexec client is written {_CLIENT_FORM}")
+    if len(args) == 1:
+        return args[0], *located(Arguments(kwargs), None)
     name, host, port = args
     return name, HostPort(host, _port(port)), Arguments(kwargs)
 

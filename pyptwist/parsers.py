@@ -9,6 +9,10 @@ A client, shortest and fullest::
     pt:bridge=obfs4 192.0.2.1\:443 cert=AbC... iat-mode=0
     pt:obfs4:192.0.2.1:443:cert=AbC...:iat-mode=0:proxy=socks5\://127.0.0.1\:9050
 
+One whose arguments name the server::
+
+    pt:meek:url=https\://example.org/
+
 A server, shortest and fullest::
 
     pt:obfs4:443:state=/var/lib/bridge
@@ -39,12 +43,16 @@ from pyptwist.addresses import HostPort
 from pyptwist.arguments import Arguments
 from pyptwist.errors import ConfigurationError
 from pyptwist.interfaces import Context, INetwork
+from pyptwist.ipc.options import located
 from pyptwist.metrics import Metrics
 from pyptwist.registry import clientTransport, serverTransport
 from pyptwist.remotes import Remote
 from pyptwist.state import StateDirectory
 
-_CLIENT_FORM = r"pt:METHOD:HOST:PORT:key=value..., or pt:bridge=METHOD HOST\:PORT key=value ..."
+_CLIENT_FORM = (
+    r"pt:METHOD:HOST:PORT:key=value..., pt:METHOD:key=value... if the arguments name the "
+    r"server, or pt:bridge=METHOD HOST\:PORT key=value ..."
+)
 _SERVER_FORM = "pt:METHOD:PORT:key=value..."
 
 
@@ -122,8 +130,10 @@ def _clientTarget(
     if line is not None and not args:
         server = Remote.parse(line)
         return server.method, server.target, server.arguments.updated(Arguments(kwargs))
-    if line is not None or len(args) != 3:
+    if line is not None or len(args) not in (1, 3):
         raise ConfigurationError(f"a pt client is written {_CLIENT_FORM}")
+    if len(args) == 1:
+        return args[0], *located(Arguments(kwargs), None)
     name, host, port = args
     target = HostPort(host, _port(port))
     if not target.port:

@@ -5,14 +5,18 @@ Servers of transports, as clients within a program name them.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Final, Self
 
 from pyptwist.addresses import HostPort
 from pyptwist.arguments import Arguments
 from pyptwist.bridgeline import BridgeLine
 from pyptwist.errors import ConfigurationError
 from pyptwist.expressions import isExpression
+from pyptwist.ipc.options import located
 from pyptwist.stacks import Stack
+
+#: Stands in a bridge line for an address that is not there (RFC 5737).
+_ANY: Final = "192.0.2.1:1"
 
 
 @dataclass(frozen=True, repr=False)
@@ -33,7 +37,7 @@ class Remote:
     @classmethod
     def parse(cls, text: str) -> Self:
         """
-        Read a bridge line.
+        Read a bridge line; without an address, if the arguments name the server.
 
         torrc knows a stack by the name that a command line gave to it.  That is
         not known here, so that the expression, in one word, may stand in its place.
@@ -42,11 +46,19 @@ class Remote:
         :raises ConfigurationError: naming what is wrong and how it should be.
         """
         words = text.split()
-        expressions = [word for word in words[:2] if isExpression(word)]
+        if words and words[0].lower() == "bridge":
+            del words[0]
+        hasTarget = len(words) < 2 or "=" not in words[1]
+        if not hasTarget:
+            words.insert(1, _ANY)
+        expressions = [word for word in words[:1] if isExpression(word)]
         for expression in expressions[:1]:
             words[words.index(expression)] = Stack(expression).name
         line = BridgeLine.parse(" ".join(words))
-        return cls((*expressions, line.methodName)[0], line.address, line.arguments)
+        name = (*expressions, line.methodName)[0]
+        if hasTarget:
+            return cls(name, line.address, line.arguments)
+        return cls(name, *located(line.arguments, None))
 
     @classmethod
     def of(cls, server: Remote | str) -> Remote:

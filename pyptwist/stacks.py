@@ -9,7 +9,7 @@ below.  So it works for whatever asks nothing of the network but streams.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
@@ -18,7 +18,7 @@ from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStrea
 from zope.interface import implementer
 
 from pyptwist import limits
-from pyptwist.addresses import HostPort
+from pyptwist.addresses import NOWHERE, HostPort
 from pyptwist.arguments import Arguments
 from pyptwist.errors import ConfigurationError, DatagramsForbidden
 from pyptwist.expressions import joinArguments, layerNames, parseExpression, splitArguments
@@ -128,13 +128,16 @@ class Stack:
         """
         See ``IClientTransport.clientEndpoint``.
 
-        :param target: what every layer is told; only the lowest one reaches it.
+        :param target: what every layer is told; only the lowest one reaches it.  None
+            if a layer's arguments name the server: what is below that one is told
+            what it says, and what is above it ``NOWHERE``.
         """
         layers = self._surround(True, context, arguments)
-        if target is not None:
-            # The lowest first: all of them look at their arguments now.
-            for layer in reversed(layers):
-                layer.at(target)
+        if target is None:
+            return _withoutTarget(layers)
+        # The lowest first: all of them look at their arguments now.
+        for layer in reversed(layers):
+            layer.at(target)
         endpoint: IStreamClientEndpoint = layers[0].at(target)
         return endpoint
 
@@ -282,7 +285,29 @@ class _Layer:
 
 class _ClientLayer(_Layer):
     def clientEndpoint(self, host: str, port: int) -> Any:
-        return self.at(HostPort(host, port))
+        place = HostPort(host, port)
+        if place == NOWHERE and self._made is not None:
+            return self._made[1]  # the way to the server is known from here on
+        return self.at(place)
+
+
+def _withoutTarget(layers: Sequence[_Layer]) -> IStreamClientEndpoint:
+    """
+    :param layers: the topmost first.
+    :returns: the topmost's endpoint.
+    :raises ConfigurationError: if no layer's arguments name the server.
+    """
+    errors: list[ConfigurationError] = []
+    for number, layer in reversed(list(enumerate(layers))):
+        try:
+            endpoint: IStreamClientEndpoint = layer.at(None)
+        except ConfigurationError as error:
+            errors.append(error)
+            continue
+        for above in reversed(layers[:number]):
+            endpoint = above.at(NOWHERE)
+        return endpoint
+    raise ConfigurationError("; ".join(str(error) for error in reversed(errors)))
 
 
 class _ServerLayer(_Layer):

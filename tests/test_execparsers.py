@@ -74,6 +74,18 @@ class ClientTests(SynchronousTestCase):
             self.assertEqual(endpoint._target, HostPort("192.0.2.1", 443))
             self.assertEqual(endpoint._arguments, Arguments(a="b"))
 
+    def test_targetless(self) -> None:
+        """
+        The arguments may name the server.
+        """
+        for text in (r"x:url=https\://a/", r"bridge=x url=https\://a/"):
+            endpoint = self.parse(f"{text}:{COMMAND}")
+            self.assertIsNone(endpoint._target)
+            self.assertEqual(endpoint._arguments, Arguments(url="https://a/"))
+        endpoint = self.parse(rf"x:serverAddress=192.0.2.1\:443:{COMMAND}:a=b")
+        self.assertEqual(endpoint._target, HostPort("192.0.2.1", 443))
+        self.assertEqual(endpoint._arguments, Arguments(a="b"))
+
     def test_shared(self) -> None:
         """
         Methods of one command have one process.

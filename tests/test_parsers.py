@@ -52,6 +52,7 @@ from pyptwist.registry import TransportPlugin
 
 client, server = ClientParser(), ServerParser()
 noting = TransportPlugin("noting", client="{__name__}.Noting", server="{__name__}.Noting")
+asking = TransportPlugin("asking", client="{__name__}.Asking")
 reach = TransportPlugin("reach", client="{__name__}.Noting")
 """
 
@@ -74,6 +75,21 @@ class Noting(Hello):
     ) -> IServerTransportEndpoint:
         self.asked.append((context, bind, arguments))
         return super().serverEndpoint(context, bind, arguments)
+
+
+class Asking(Noting):
+    """
+    Its arguments name the server.
+    """
+
+    name = "asking"
+
+    def clientEndpoint(
+        self, context: Context, target: HostPort | None, arguments: Arguments
+    ) -> IStreamClientEndpoint:
+        endpoint = super().clientEndpoint(context, HostPort("192.0.2.9", 1), arguments)
+        self.asked[-1] = (context, target, arguments)
+        return endpoint
 
 
 class ParserCase(SynchronousTestCase):
@@ -159,6 +175,25 @@ class ClientTests(ParserCase):
             _, target, _ = self.client(f"pt:noting:{text}:443")
             self.assertEqual(target, HostPort(host, 443))
 
+    def test_targetless(self) -> None:
+        """
+        The arguments may name the server: in the method's own way, of which nothing is
+        known here, or in that of PT 3.0.
+        """
+        for form in ("pt:asking:{}", "pt:bridge=asking {}", "pt:bridge=Bridge asking {}"):
+            Noting.asked.clear()
+            clientFromString(self.reactor, form.format(r"url=https\://x/"))
+            clientFromString(self.reactor, form.format(r"serverAddress=example.org\:443"))
+            [(_, target, arguments), (_, named, others)] = Noting.asked
+            self.assertEqual((target, arguments), (None, Arguments(url="https://x/")))
+            self.assertEqual((named, others), (HostPort("example.org", 443), Arguments()))
+        for text in ("pt:noting", "pt:noting:a=b", "pt:bridge=noting a=b"):
+            error = self.assertRaises(ConfigurationError, clientFromString, self.reactor, text)
+            self.assertIn("hello needs the address of a server", str(error))
+        for text in ("pt:noting:serverAddress=x", r"pt:noting:serverAddress=192.0.2.1\:0"):
+            Noting.asked.clear()
+            self.assertIn("serverAddress", self.refused(text))
+
     def test_bridge(self) -> None:
         """
         A bridge line is pasted whole: with or without its first word and its
@@ -242,8 +277,8 @@ class ClientTests(ParserCase):
         """
         for text in (
             "pt",
-            "pt:noting",
             "pt:noting:192.0.2.1",
+            "pt:noting:url=https://192.0.2.1/",
             "pt:noting:192.0.2.1:443:more",
             "pt:cert=A",
             r"pt:noting:bridge=noting 192.0.2.1\:443",
@@ -320,7 +355,7 @@ class ClientTests(ParserCase):
         """
         The error tells which there are.
         """
-        self.assertIn("installed: noting, reach", self.refused("pt:nothing:192.0.2.1:443"))
+        self.assertIn("installed: asking, noting, reach", self.refused("pt:nothing:192.0.2.1:443"))
 
     def test_methodsErrors(self) -> None:
         """

@@ -320,22 +320,18 @@ class NetworkTests(StackCase):
 
     def test_targetFromArguments(self) -> None:
         """
-        Where a layer's arguments name the server, there need be no target if it is
-        the topmost, and any will do if it is another one.
+        Where a layer's arguments name the server, there need be no target, and any will
+        do; wherever it is in the stack.
         """
         server = {"named-server": "127.0.0.1:443"}
-        upper = Stack("named | hello", methods=methods())
-        self.serve(upper)
-        for target in (None, HostPort("192.0.2.1", 1)):
-            endpoint = upper.clientEndpoint(self.context, target, Arguments(server))
-            attempt = endpoint.connect(Applications())
-            self.network.pump()
-            self.successResultOf(attempt)
-        lower = Stack("hello | named", methods=methods())
-        endpoint = lower.clientEndpoint(self.context, HostPort("192.0.2.1", 1), Arguments(server))
-        attempt = endpoint.connect(Applications())
-        self.network.pump()
-        self.successResultOf(attempt)
+        self.serve(Stack("hello | hello | hello", methods=methods()))
+        for expression in ("named | hello | hello", "hello | named | hello", "hello|hello|named"):
+            stack = Stack(expression, methods=methods())
+            for target in (None, HostPort("192.0.2.1", 1)):
+                endpoint = stack.clientEndpoint(self.context, target, Arguments(server))
+                attempt = endpoint.connect(Applications())
+                self.network.pump()
+                self.successResultOf(attempt)
 
     def test_noTarget(self) -> None:
         """
@@ -347,3 +343,4 @@ class NetworkTests(StackCase):
                 ConfigurationError, stack.clientEndpoint, self.context, None, Arguments()
             )
             self.assertIn("hello needs the address of a server", str(error))
+        self.assertIn("in the layer named, whose arguments begin with named-:", str(error))

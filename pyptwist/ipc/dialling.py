@@ -86,13 +86,13 @@ def blaming(make: Callable[[], _Blaming], blame: Blame) -> CodecFactory:
 
 
 def socksFactory(
-    protocol: str, dialect: Dialect, target: HostPort, arguments: Arguments, blame: Blame
+    protocol: str, dialect: Dialect, target: HostPort | None, arguments: Arguments, blame: Blame
 ) -> CodecFactory:
     """
     How to ask the child for a connection.
 
     :param protocol: as its CMETHOD line names it.
-    :param target: the server.
+    :param target: the server; None if the arguments name it.
     :param arguments: for the method.
     :raises ConfigurationError: if target or arguments cannot be sent.
     :raises ManagedProcessError: for a protocol other than SOCKS.
@@ -105,7 +105,9 @@ def socksFactory(
     return blaming(make, blame)
 
 
-def _socks5(dialect: Dialect, target: HostPort, arguments: Arguments) -> Callable[[], _Blaming]:
+def _socks5(
+    dialect: Dialect, target: HostPort | None, arguments: Arguments
+) -> Callable[[], _Blaming]:
     if not len(arguments):
         return partial(_Socks5, target)
     if dialect.parameters is Parameters.JSON:
@@ -114,7 +116,9 @@ def _socks5(dialect: Dialect, target: HostPort, arguments: Arguments) -> Callabl
     return partial(_Socks5, target, credentials, insist=True)
 
 
-def _socks4(dialect: Dialect, target: HostPort, arguments: Arguments) -> Callable[[], _Blaming]:
-    if target.ip is None or target.ip.version != 4:
+def _socks4(
+    dialect: Dialect, target: HostPort | None, arguments: Arguments
+) -> Callable[[], _Blaming]:
+    if target is None or target.ip is None or target.ip.version != 4:
         raise ConfigurationError("the child offers SOCKS4 only, which takes IPv4 addresses only")
     return partial(_Socks4, target, formatSocksArguments(arguments).encode("utf-8"))

@@ -63,7 +63,7 @@ class ManagedClientEndpoint:
         reactor: Any,
         transport: ManagedTransport,
         methodName: str,
-        target: HostPort,
+        target: HostPort | None,
         arguments: Arguments,
         metrics: Metrics | None = None,
     ) -> None:
@@ -71,7 +71,7 @@ class ManagedClientEndpoint:
         :param transport: the child; started by the first ``connect()``, unless
             it runs.
         :param methodName: one of its methods.
-        :param target: the server.
+        :param target: the server; None if the arguments name it.
         :param arguments: for the method.
         :raises ConfigurationError: if the arguments cannot be sent.
         """

@@ -31,7 +31,6 @@ from pyptwist.proxies.socks5wire import Method
 from pyptwist.relay import RelayEnd, RelayFactory, RelayingFactory, join
 
 if TYPE_CHECKING:
-    from pyptwist.addresses import HostPort
     from pyptwist.arguments import Arguments
     from pyptwist.interfaces import Context
 
@@ -67,8 +66,7 @@ class Socks5Factory(RelayingFactory):
         :returns: what reaches the server of a request.
         :raises ConfigurationError: if its arguments are wrong.
         """
-        target: HostPort | None = request.target
-        arguments = request.arguments
+        target, arguments = request.target, request.arguments
         if self._arguments is not None:
             target, arguments = located(self._arguments.updated(arguments), target)
         endpoint: IStreamClientEndpoint = self.method.clientEndpoint(

@@ -10,7 +10,7 @@ Sources: RFC 1928 and RFC 1929; pt-spec, section 3.5; PT 3.0, section 1.4.
 
 from __future__ import annotations
 
-from pyptwist.addresses import HostPort
+from pyptwist.addresses import NOWHERE, HostPort
 from pyptwist.errors import Cause, ConfigurationError, UpstreamProxyError
 from pyptwist.proxies.hosts import requireTarget
 from pyptwist.proxies.socks5wire import (
@@ -64,13 +64,14 @@ class Socks5Client(TunnelCodec):
 
     def __init__(
         self,
-        target: HostPort,
+        target: HostPort | None,
         credentials: tuple[bytes, bytes] | None = None,
         insist: bool = False,
         parameters: bytes | None = None,
     ) -> None:
         """
-        :param target: where to; a name goes to the server as it is.
+        :param target: where to; a name goes to the server as it is.  None for a
+            pluggable transport whose arguments say it.
         :param credentials: user name and password, 1 to 255 bytes each; None
             for no authentication.
         :param insist: offer no way around the credentials.  For arguments of a
@@ -82,7 +83,8 @@ class Socks5Client(TunnelCodec):
             sent.
         """
         super().__init__()
-        self._request = bytes([VERSION, CONNECT, 0]) + encodeAddress(requireTarget(target))
+        address = NOWHERE if target is None else requireTarget(target)
+        self._request = bytes([VERSION, CONNECT, 0]) + encodeAddress(address)
         self._credentials = b"" if credentials is None else _encodeCredentials(*credentials)
         self._parameters = parameters or b""
         self._offered = bytes([Method.JSON]) if parameters else _offer(bool(credentials), insist)

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from pyptwist import limits
-from pyptwist.addresses import HostPort
+from pyptwist.addresses import NOWHERE, HostPort
 from pyptwist.arguments import Arguments
 from pyptwist.errors import (
     Cause,
@@ -55,8 +55,6 @@ from pyptwist.proxies.socks5wire import (
 PT1_METHODS = frozenset({Method.NONE, Method.PASSWORD})
 ALL_METHODS = PT1_METHODS | {Method.JSON}
 
-_NOWHERE = HostPort("0.0.0.0", 0)  # noqa: S104
-
 _LENGTH = 4  # bytes, in front of the parameters
 
 
@@ -75,11 +73,12 @@ class Request:
     The application wants a connection.  Answer by
     ``Socks5Negotiation.succeed`` or ``Socks5Negotiation.refuse``.
 
-    :ivar target: an IP address or a name, not resolved, and a port.
+    :ivar target: an IP address or a name, not resolved, and a port; None if the
+        application leaves it to the arguments.
     :ivar arguments: for the transport; empty if none came.
     """
 
-    target: HostPort
+    target: HostPort | None
     arguments: Arguments
 
 
@@ -148,7 +147,7 @@ class Socks5Negotiation:
         :raises LocalProtocolError: if no request waits for an answer.
         """
         self._finish(self._answered)
-        return _reply(ReplyCode.SUCCEEDED, bound or _NOWHERE)
+        return _reply(ReplyCode.SUCCEEDED, bound or NOWHERE)
 
     def refuse(self, cause: Cause) -> bytes:
         """
@@ -314,5 +313,5 @@ def _wrongAt(buffer: bytearray) -> ReplyCode | None:
     return None
 
 
-def _reply(code: ReplyCode, address: HostPort = _NOWHERE) -> bytes:
+def _reply(code: ReplyCode, address: HostPort = NOWHERE) -> bytes:
     return bytes([VERSION, code, 0]) + encodeAddress(address)

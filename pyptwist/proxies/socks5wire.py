@@ -12,7 +12,8 @@ What both sides of SOCKS5 share: numbers, addresses, and what replies mean.
     server  5, reply, 0, type, address, port                RFC 1928, section 6
 
 An address is 4 bytes, 16 bytes, or a length byte and a name; a port is two
-bytes, big end first.
+bytes, big end first.  A request for a transport whose arguments name its server has
+the address 0.0.0.0 and port 0, as replies do that have nothing to tell.
 """
 
 from __future__ import annotations
@@ -136,12 +137,13 @@ def addressLength(head: bytes | bytearray) -> int | None:
             return 1 + 1 + head[1] + 2 if len(head) > 1 else None
 
 
-def decodeAddress(data: bytes) -> HostPort:
+def decodeAddress(data: bytes) -> HostPort | None:
     """
     Read an address that ``encodeAddress`` could have written.
 
     :param data: of the length that ``addressLength`` tells.
-    :raises ConfigurationError: for port 0, or a name that is none.
+    :returns: None for no address: 0.0.0.0 or ::, and port 0.
+    :raises ConfigurationError: for another address's port 0, or a name that is none.
     """
     body, port = data[1:-2], int.from_bytes(data[-2:], "big")
     match AddressType(data[0]):
@@ -151,7 +153,8 @@ def decodeAddress(data: bytes) -> HostPort:
             host = str(IPv6Address(body))
         case AddressType.NAME:
             host = _name(body[1:])
-    return requireTarget(HostPort(host, port))
+    address = HostPort(host, port)
+    return None if address.isNowhere else requireTarget(address)
 
 
 def _name(data: bytes) -> str:

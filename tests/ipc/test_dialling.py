@@ -77,6 +77,15 @@ class SocksTests(SynchronousTestCase):
                 lambda: None,
             )
 
+    def test_noTarget(self) -> None:
+        """
+        The arguments may name the server; SOCKS 4 has no form for that.
+        """
+        for dialect in (PT1, PT3):
+            socksFactory("socks5", dialect, None, SOME, lambda: None)
+        with self.assertRaises(ConfigurationError):
+            socksFactory("socks4", PT1, None, SOME, lambda: None)
+
     def test_wrong(self) -> None:
         """
         What cannot be sent is known before anything is dialled.

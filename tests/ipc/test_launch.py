@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Coroutine
+from dataclasses import replace
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.protocol import Factory, Protocol
 from twisted.logger import LogLevel, capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
@@ -20,13 +22,15 @@ from pyptwist.arguments import Arguments
 from pyptwist.errors import ConfigurationError
 from pyptwist.interfaces import Context, IClientTransport, IServerTransport
 from pyptwist.ipc.configuration import Configuration, ExtendedORPort, Mode, Role
-from pyptwist.ipc.dialects import PT3, PT21
+from pyptwist.ipc.dialects import PT1, PT3, PT21
 from pyptwist.ipc.flowbounds import FlowBounds
 from pyptwist.ipc.launch import ClientSide, ServerSide, outside
 from pyptwist.metrics import Drop
 from pyptwist.network import DirectNetwork, ProxiedNetwork
+from pyptwist.proxies.socks5server import Request
 from pyptwist.proxies.upstream import UpstreamProxy
 from pyptwist.registry import Methods, RegistryError, TransportPlugin
+from pyptwist.testing.applications import Applications
 from pyptwist.testing.codecs import memoryContext
 from pyptwist.testing.datagrams import MemoryDatagramNetwork
 from pyptwist.testing.memory import MemoryNetwork
@@ -34,6 +38,8 @@ from tests.memory import Hello
 
 _BIND = HostPort("192.0.2.1", 443)
 _OR_PORT = HostPort("127.0.0.1", 9001)
+
+STUN_MESSAGE = b"\0\1\0\0\x21\x12\xa4\x42" + bytes(12)
 
 
 class Greeted(Protocol):
@@ -46,6 +52,21 @@ class Greeted(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         self.data += data
+
+
+class Asking(Hello):
+    """
+    Its arguments name the server, and it wants no target.
+    """
+
+    name = "asking"
+
+    def clientEndpoint(
+        self, context: Context, target: HostPort | None, arguments: Arguments
+    ) -> IStreamClientEndpoint:
+        if target is not None:
+            raise ConfigurationError("there was a target")
+        return super().clientEndpoint(context, HostPort(arguments.require("at"), 443), arguments)
 
 
 class SideCase(SynchronousTestCase):
@@ -131,6 +152,32 @@ class ClientSideTests(SideCase):
         self.assertEqual((dropped[Drop.DIALLING], dropped[Drop.FLOWS]), (1, 1))
         self.outside.clock.advance(61)
         self.assertEqual(flows.connections, {})
+
+    def test_targetless(self) -> None:
+        """
+        In each mode and version, a method may do without a target.
+        """
+        self.found = [Asking()]
+        for mode in Mode:
+            for number, dialect in enumerate((PT1, PT21, PT3)):
+                self.local = MemoryDatagramNetwork()
+                self.outside = MemoryNetwork()
+                self.context = replace(self.context, network=self.outside)
+                servers = Applications()
+                listening = self.outside.serverEndpoint("192.0.2.1", 443).listen(servers)
+                self.successResultOf(listening)
+                options = {"asking": Arguments(at="192.0.2.1")}
+                side = self.side(mode=mode, dialect=dialect, clientOptions=options)
+                factory = self.finish(side.launch("asking")).factory
+                if mode.isDatagrams:
+                    factory.received(STUN_MESSAGE, ("127.0.0.1", number))
+                elif mode is Mode.TRANSPARENT_TCP:
+                    factory.endpoint.connect(Factory.forProtocol(Protocol))
+                else:
+                    request = Request(None, Arguments())
+                    factory.clientEndpoint(request).connect(Factory.forProtocol(Protocol))
+                self.outside.pump()
+                self.assertEqual(len(servers.built), 1)
 
     def test_serves(self) -> None:
         """

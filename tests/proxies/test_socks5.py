@@ -109,6 +109,13 @@ class RequestTests(SynchronousTestCase):
             sent = outcome(Socks5Client(HostPort(host, 258)), [NO_PASSWORD]).sent
             self.assertEqual(sent, b"\5\1\0\5\1\0" + address + b"\1\2")
 
+    def test_noTarget(self) -> None:
+        """
+        A transport's arguments may name the server.
+        """
+        sent = outcome(Socks5Client(None), [NO_PASSWORD]).sent
+        self.assertEqual(sent, b"\5\1\0" + b"\5\1\0\1\0\0\0\0\0\0")
+
     def test_badTargets(self) -> None:
         """
         What cannot be said is found before anything is sent.

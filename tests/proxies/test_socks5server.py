@@ -157,6 +157,19 @@ class NegotiationTests(SynchronousTestCase):
             found, _ = self._everyCut(GREETING + b"\5\1\0" + wire + b"\0\x50")
             self.assertEqual(found[-1], Request(HostPort(host, 80), Arguments()))
 
+    def test_noTarget(self) -> None:
+        """
+        Where there is no address, the arguments say it.  Port 0 of a real one, or any
+        other port of no address, is not that.
+        """
+        for wire in (b"\1\0\0\0\0", b"\4" + bytes(16)):
+            found, _ = self._everyCut(GREETING + b"\5\1\0" + wire + b"\0\0")
+            self.assertEqual(found[-1], Request(None, Arguments()))
+            found, _ = self._everyCut(GREETING + b"\5\1\0" + wire + b"\0\x50")
+            self.assertIsNotNone(found[-1].target)  # type: ignore[union-attr]
+        found, _ = self._everyCut(GREETING + b"\5\1\0\1\x7f\0\0\1\0\0")
+        self.assertIsInstance(found[-1], tuple)
+
     def test_trailing(self) -> None:
         """
         Payload sent early is kept, and not judged.
