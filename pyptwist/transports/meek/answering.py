@@ -91,14 +91,16 @@ class ServerMachine:
         self._paused = False
         self._isHeld = False  # the client takes no payload
         self._toldToHold = False
+        self._isWaitedFor = False  # the client has more to send
         self.lingers = True
 
     @property
     def backlog(self) -> int:
         """
-        Bytes taken by send() that are in no answer yet.
+        Bytes taken by send() that are in no answer yet, beyond what the next one
+        holds: that much is always to be there.
         """
-        return len(self._buffer)
+        return max(0, len(self._buffer) - limits.MEEK_BODY)
 
     @property
     def isForgotten(self) -> bool:
@@ -238,6 +240,9 @@ class ServerMachine:
 
     def _accept(self, payload: bytes, now: float, isEnd: bool = False) -> list[Outcome]:
         outcomes: list[Outcome] = []
+        # Who sends as much as fits has more to send.
+        full = room(max(self._number, 1)) if self._isNumbered else limits.MEEK_BODY
+        self._isWaitedFor = len(payload) >= full
         if payload and self._life is _Life.OPEN:
             outcomes.append(Deliver(payload))
         if isEnd:
@@ -268,7 +273,8 @@ class ServerMachine:
         # Whoever opens a session waits for it.
         isFirst = self._isNumbered and not self._number
         isWanted = bool(self._buffer) and not self._isHeld
-        return isWanted or isFirst or self._life is _Life.ENDED
+        isHurried = self._isWaitedFor and not self._paused
+        return isWanted or isFirst or isHurried or self._life is _Life.ENDED
 
     def _respond(self, now: float) -> list[Outcome]:
         request, self._request, self._at = self._request, None, None

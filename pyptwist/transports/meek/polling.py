@@ -63,9 +63,10 @@ class ClientMachine:
     @property
     def backlog(self) -> int:
         """
-        Bytes taken by send() that are in no request yet.
+        Bytes taken by send() that are in no request yet, beyond what the next one
+        holds: that much is always to be there.
         """
-        return len(self._buffer)
+        return max(0, len(self._buffer) - limits.MEEK_BODY)
 
     @property
     def nextTimer(self) -> float | None:
