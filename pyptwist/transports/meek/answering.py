@@ -177,7 +177,7 @@ class ServerMachine:
         """
         if self._life is not _Life.OPEN:
             return []
-        self._life = _Life.ENDING
+        self._life, self._heard = _Life.ENDING, now
         outcomes = self._endIfFlushed()
         self._schedule(now)
         return outcomes
@@ -188,7 +188,7 @@ class ServerMachine:
         """
         if self._life not in (_Life.OPEN, _Life.ENDING):
             return []
-        self._last = Flag.GONE
+        self._last, self._heard = Flag.GONE, now
         outcomes = self._end(None)
         self._schedule(now)
         return outcomes

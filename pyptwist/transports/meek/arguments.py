@@ -152,7 +152,9 @@ def _url(text: str) -> tuple[str, str, str]:
     except ValueError:
         raise ConfigurationError("the argument 'url' is no URL") from None
     if parts.scheme not in _PORTS or not parts.netloc or "@" in parts.netloc:
-        raise ConfigurationError("the argument 'url' must be like https://example.com/path")
+        raise ConfigurationError(
+            "the argument 'url' must begin with http:// or https://, and a host"
+        )
     path = parts.path or "/"
     return parts.scheme, parts.netloc, f"{path}?{parts.query}" if parts.query else path
 

@@ -20,7 +20,7 @@ from enum import Enum, auto
 
 from pyptwist import limits
 from pyptwist.codec import READY, Deliver, Effect, Finished, Transmit
-from pyptwist.errors import ClosedByPeer, FramingError
+from pyptwist.errors import ClosedByPeer, FramingError, PTError
 from pyptwist.transports.meek.errors import SessionLost
 from pyptwist.transports.meek.numbering import Flag, Frame, confirmation, following, room
 
@@ -58,6 +58,7 @@ class ClientMachine:
         self._retry = limits.MEEK_RETRY
         self._paused = False
         self._isHeld = False  # the server takes no payload
+        self._toldToHold = False
         self._endBy: float | None = None
 
     @property
@@ -176,7 +177,10 @@ class ClientMachine:
             return []
         self._at = None
         if self._life is _Life.WAITING:
-            self._compose()
+            try:
+                self._compose()
+            except FramingError as error:
+                return self._finish(error)
         self._life = _Life.ASKING
         return [Transmit(self._body)]
 
@@ -205,6 +209,7 @@ class ClientMachine:
         flags = Flag.NONE
         if self._paused or self._endBy is not None:
             flags |= Flag.HOLD
+        self._toldToHold = Flag.HOLD in flags
         if self._endBy is not None and not self._buffer:
             flags |= Flag.END
         self._spoke = bool(payload)
@@ -241,6 +246,8 @@ class ClientMachine:
         return effects
 
     def _heed(self, frame: Frame, now: float) -> list[Effect]:
+        if frame.payload and self._toldToHold:
+            return self._finish(FramingError("payload came that was not to come"))
         self._isHeld = Flag.HOLD in frame.flags
         effects: list[Effect] = [Deliver(frame.payload)] if frame.payload else []
         if Flag.END in frame.flags:
@@ -267,7 +274,7 @@ class ClientMachine:
         if self._buffer or self._endBy is not None:
             self._hurry(now)
 
-    def _finish(self, error: SessionLost | ClosedByPeer | None) -> list[Effect]:
+    def _finish(self, error: PTError | None) -> list[Effect]:
         self._life = _Life.OVER
         self._at = self._endBy = None
         self._buffer.clear()
