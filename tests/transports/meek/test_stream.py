@@ -87,14 +87,12 @@ class Line:
             self._fromClient(self.client.answered(outcome.body, self.now))
 
 
-def exchange(
-    test: SynchronousTestCase, line: Line, sizes: tuple[int, int], random: Random
-) -> None:
+def exchange(test: SynchronousTestCase, line: Line, up: int, down: int, random: Random) -> None:
     """
     So many bytes from the client and from the server, in pieces of any length, at any
-    time; then the client's end.
+    time.
     """
-    sent = payload(sizes[0], 1), payload(sizes[1], 2)
+    sent = payload(up, 1), payload(down, 2)
     left = [bytearray(data) for data in sent]
     while any(left):
         for pieces, machine in zip(left, (line.client, line.server), strict=True):
