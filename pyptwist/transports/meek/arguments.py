@@ -168,9 +168,10 @@ def _place(key: str, text: str, port: int) -> HostPort:
         place = HostPort.parse(text if hasPort else f"{text}:{port}")
     except ConfigurationError as error:
         raise ConfigurationError(f"the argument {key!r}: {error}") from None
-    if not place.port or not place.host.isascii():
+    isHost = place.ip is not None or re.fullmatch(r"[A-Za-z0-9._-]+", place.host)
+    if not place.port or not isHost:
         raise ConfigurationError(
-            f"the argument {key!r} needs a host in ASCII, and a port from 1 on"
+            f"the argument {key!r} needs a host of ASCII letters, and a port from 1 on"
         )
     return place
 

@@ -88,7 +88,7 @@ class MeekChannel(HTTPChannel):
         """
         if not self._isCounting:
             self._isCounting = True
-            self.setTimeout(self.timeOut)  # type: ignore[no-untyped-call]
+            self.setTimeout(limits.MEEK_REQUEST_TIME)  # type: ignore[no-untyped-call]
 
     def requestDone(self, request: Request) -> None:
         """
@@ -109,7 +109,7 @@ class MeekChannel(HTTPChannel):
             transport.abortConnection()
         else:
             self._isClosing = True
-            self.setTimeout(self.timeOut)  # type: ignore[no-untyped-call]
+            self.setTimeout(limits.MEEK_REQUEST_TIME)  # type: ignore[no-untyped-call]
             self.loseConnection()  # type: ignore[no-untyped-call]
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
