@@ -127,7 +127,8 @@ class CutLine(Factory):
         self._places = sorted(places)
         self._passed = 0
         self._ends: set[_End] = set()
-        self._port: Any = reactor.listenTCP(0, self, interface="127.0.0.1")
+        listener: Any = reactor
+        self._port = listener.listenTCP(0, self, interface="127.0.0.1")
         self.address: Address = ("127.0.0.1", self._port.getHost().port)
         self.cuts = 0
 

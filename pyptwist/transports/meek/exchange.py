@@ -23,6 +23,7 @@ from twisted.internet.interfaces import (
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from twisted.web.client import HTTPConnectionPool, ResponseDone
+from twisted.web.http import PotentialDataLoss
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IClientRequest, IResponse
 from zope.interface import implementer
@@ -147,13 +148,15 @@ class Exchange:
             return Failure(HandshakeTimeout("the web server did not answer in time"))
         if reason.check(PTError, ConnectError, CancelledError):
             return reason
-        causes: list[Failure] = getattr(reason.value, "reasons", [reason])
+        causes: list[Failure] = getattr(reason.value, "reasons", [])
         for cause in causes:
             if cause.check(PTError):
                 return cause
         if any(cause.check(ConnectionClosed) for cause in causes):
             return Failure(ClosedByPeer("the web server closed the connection"))
-        return Failure(HandshakeFailed("the answer is none of HTTP/1.1"))
+        if causes or reason.check(PotentialDataLoss):
+            return Failure(HandshakeFailed("the answer is none of HTTP/1.1, or half of one"))
+        return reason
 
 
 @implementer(IClientRequest)

@@ -92,7 +92,8 @@ class ExchangeTests(SynchronousTestCase):
         """
         posting = self.post()
         self.reply(data, closes)
-        return self.failureResultOf(posting, *kinds)
+        reason: Failure = self.failureResultOf(posting, *kinds)
+        return reason
 
     def reply(self, data: bytes, closes: bool = False) -> None:
         server: Any = self.servers.built[-1]

@@ -4,6 +4,8 @@ The client's machine: when it asks, and what it does about answers.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from pyptwist import limits
@@ -127,7 +129,7 @@ class PlainTests(_Case):
         self.assertLost(self.machine.failed(self.now))
         self.assertIsNone(self.machine.nextTimer)
 
-    def assertLost(self, effects: list[object]) -> None:
+    def assertLost(self, effects: Sequence[object]) -> None:
         (effect,) = effects
         assert isinstance(effect, Finished)
         self.assertIsInstance(effect.error, SessionLost)

@@ -185,7 +185,7 @@ class SessionTests(ServerCase):
         def fail(addr: object) -> None:
             raise RuntimeError("no application")
 
-        self.applications.buildProtocol = fail  # type: ignore[method-assign, assignment]
+        self.applications.buildProtocol = fail  # type: ignore[method-assign]
         visitor = self.visitor()
         self.assertEqual(visitor.post(), b"")
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from random import Random
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -95,7 +96,8 @@ def exchange(test: SynchronousTestCase, line: Line, up: int, down: int, random: 
     sent = payload(up, 1), payload(down, 2)
     left = [bytearray(data) for data in sent]
     while any(left):
-        for pieces, machine in zip(left, (line.client, line.server), strict=True):
+        machines: tuple[Any, Any] = line.client, line.server
+        for pieces, machine in zip(left, machines, strict=True):
             piece = bytes(pieces[: random.randrange(1, 90_000)])
             del pieces[: len(piece)]
             if piece:
