@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from OpenSSL import SSL
+from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from pyptwist.certificates import CertificateFiles, securingServer
@@ -112,16 +113,12 @@ class CertificateTests(SynchronousTestCase):
         """
         The reason is logged, once for each change.
         """
-        from twisted.logger import globalLogPublisher
-
         files = self.write(self.issue("old.example"))
         creator = CertificateFiles(*files)
         Path(files[1]).write_bytes(b"nonsense")
-        events: list[Any] = []
-        globalLogPublisher.addObserver(events.append)
-        self.addCleanup(globalLogPublisher.removeObserver, events.append)
-        for _ in range(3):
-            self.assertIsInstance(creator.serverConnectionForTLS(None), SSL.Connection)
+        with capturedLogs() as events:
+            for _ in range(3):
+                self.assertIsInstance(creator.serverConnectionForTLS(None), SSL.Connection)
         (event,) = events
         self.assertIn("'key' must hold a private key", str(event["error"]))
 

@@ -15,14 +15,29 @@ from pyptwist.testing.streams import Address, Stream
 from pyptwist.transports.meek.method import Meek
 from tests.certificates import authority
 from tests.interop import ours
+from tests.interop.cutline import cutLine
 from tests.interop.exchange import MIB, exchange
+from tests.interop.nginx import nginx
 from tests.interop.peering import BULK, greeting, question, reference
-from tests.interop.webfront import cutLine, startNginx
 
 #: What torrc says of a bridge whose address does not matter.
 NOWHERE: Address = ("0.0.2.0", 1)
 
 NAME = "hidden.example"
+
+#: A site, which has another one behind it for those who ask for that by name.
+FRONT = """
+client_body_buffer_size 128k;
+proxy_buffers 8 32k;
+if ($host != %s) { return 200 "an innocent site"; }
+location / {
+    proxy_pass http://hidden;
+    proxy_http_version 1.1;
+    proxy_set_header Connection "";
+    proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+}
+"""
+HIDDEN = "upstream hidden { server %s:%d; keepalive 4; }"
 
 
 class Obfs4proxyTests(TestCase):
@@ -96,12 +111,12 @@ class FrontTests(TestCase):
         authorities.write_bytes(authority().pem)
         server = await ours.serve(self, {"trust-forwarded-for": "loopback"}, method=Meek)
         issued = authority().issue(addresses=["127.0.0.1"])
-        nginx = await startNginx(self, NAME, server.address, issued)
-        self.line = cutLine(self, nginx.address, cuts, 2 * BULK, "front")
-        where = "{}:{}".format(*self.line.address)
+        where = await nginx(self, issued, FRONT % NAME, HIDDEN % server.address)
+        self.line = cutLine(self, where, cuts, 2 * BULK, "front")
+        front = "{}:{}".format(*self.line.address)
         return server, {
             "url": f"https://{NAME}/path",
-            "front": where,
+            "front": front,
             "ca": str(authorities),
         }
 

@@ -1,14 +1,12 @@
 """
-nginx as the front of a hidden server, and a line between that is cut.
+A line between two peers that is cut, again and again.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from pathlib import Path
 from random import Random
-from typing import Any, Final
+from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -18,95 +16,7 @@ from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
-from pyptwist.testing.children import Child, spawn
-from pyptwist.testing.environments import baseEnvironment, freshDirectory
 from pyptwist.testing.streams import Address
-from tests.certificates import Issued
-from tests.integration.tornet import freePorts
-from tests.peers import requirePeer
-
-_CONFIGURATION: Final = """
-daemon off;
-user root;
-worker_processes 1;
-pid {root}/pid;
-error_log stderr notice;
-events {{ worker_connections 256; }}
-http {{
-    access_log off;
-    client_body_temp_path {root}/body;
-    proxy_temp_path {root}/proxy;
-    fastcgi_temp_path {root}/fastcgi;
-    uwsgi_temp_path {root}/uwsgi;
-    scgi_temp_path {root}/scgi;
-    client_body_buffer_size 128k;
-    proxy_buffers 8 32k;
-    ssl_certificate {certificate};
-    ssl_certificate_key {key};
-    upstream hidden {{
-        server {host}:{port};
-        keepalive 4;
-    }}
-    server {{
-        listen 127.0.0.1:{own} ssl default_server;
-        return 200 "an innocent site";
-    }}
-    server {{
-        listen 127.0.0.1:{own} ssl;
-        server_name {name};
-        location / {{
-            proxy_pass http://hidden;
-            proxy_http_version 1.1;
-            proxy_set_header Connection "";
-            proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-        }}
-    }}
-}}
-"""
-
-
-class Nginx(Child):
-    """
-    A web server of its own, which passes on what is for the hidden name.
-
-    :ivar address: where it listens, with TLS.
-    """
-
-    address: Address
-
-    def errReceived(self, data: bytes) -> None:
-        self.outReceived(data)
-
-
-async def startNginx(test: TestCase, name: str, hidden: Address, issued: Issued) -> Nginx:
-    """
-    Start nginx, until the test's cleanup.
-
-    :param name: in the Host header, of requests for the hidden server.
-    :param issued: what it shows.
-    """
-    program = requirePeer("nginx")
-    root = freshDirectory(test)
-    root.mkdir(parents=True, exist_ok=True)
-    certificate, key = issued.write(str(root))
-    (own,) = freePorts(1)
-    text = _CONFIGURATION.format(
-        root=root,
-        certificate=certificate,
-        key=key,
-        own=own,
-        name=name,
-        host=hidden[0],
-        port=hidden[1],
-    )
-    if os.geteuid():
-        text = text.replace("user root;\n", "")
-    Path(root, "conf").write_text(text)
-    nginx = Nginx("nginx")
-    nginx.address = ("127.0.0.1", own)
-    spawn(test, nginx, [program, "-p", str(root), "-c", str(root / "conf")], baseEnvironment())
-    await nginx.whenLine("start worker process ")
-    return nginx
 
 
 class CutLine(Factory):
