@@ -151,6 +151,12 @@ class ServerMachine:
         self._request = self._at = None
         return self._next(now)
 
+    def cutOff(self) -> list[Outcome]:
+        """
+        No request can come any more.
+        """
+        return self._forget(SessionLost("the server has stopped"))
+
     def timerFired(self, now: float) -> list[Outcome]:
         """
         ``nextTimer`` has come.  Harmless when called early.

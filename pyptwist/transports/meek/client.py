@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectingCancelledError, NoProtocol
+from twisted.internet.error import ConnectError, ConnectingCancelledError, NoProtocol
 from twisted.internet.interfaces import (
     IAddress,
     IProtocol,
@@ -23,7 +23,7 @@ from zope.interface import implementer
 from pyptwist import limits
 from pyptwist.alarm import Alarm
 from pyptwist.codec import Deliver, Effect, Finished, Ready, Transmit
-from pyptwist.errors import ClosedByPeer, causeOfFailure
+from pyptwist.errors import ClosedByPeer, PTError, causeOfFailure
 from pyptwist.interfaces import Context
 from pyptwist.tls import securing
 from pyptwist.transports.meek.arguments import WebServer
@@ -190,7 +190,8 @@ class ClientSession:
         if self._connection is None:
             self._fail(reason)
         else:
-            self._apply(self._machine.failed(self._now()))
+            isUnreachable = reason.check(ConnectError) and not reason.check(PTError)
+            self._apply(self._machine.failed(self._now(), bool(isUnreachable)))
 
     def _open(self) -> None:
         build, self._build = self._build, None

@@ -150,16 +150,21 @@ class ClientMachine:
             # A page of somebody between us, or an answer that he kept.
             return self.failed(now)
 
-    def failed(self, now: float) -> list[Effect]:
+    def failed(self, now: float, isUnreachable: bool = False) -> list[Effect]:
         """
         A request had none, or one of another status than 200: nobody knows
         whether the server got it.
+
+        :param isUnreachable: whether there was not even a connection.
         """
         if self._life is _Life.OPENING:
             return self._finish(ClosedByPeer("the server's answer was none of meek's"))
         if not self.isNumbered:
             # To repeat it may double bytes, and not to repeat it may lose some.
             return self._finish(SessionLost("a request failed that cannot be repeated"))
+        if self._endBy is not None and isUnreachable and not (self._buffer or self._spoke):
+            # There is nothing but the end to tell; who is there sees it in time.
+            return self._finish(None)
         if now - self._heard >= limits.MEEK_PATIENCE:
             return self._finish(SessionLost("the server cannot be reached any more"))
         self._life = _Life.REPEATING

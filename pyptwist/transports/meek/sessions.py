@@ -106,6 +106,13 @@ class SessionTable:
         for session in list(self._sessions.values()):
             session.closing()
 
+    def cutOff(self) -> None:
+        """
+        Whoever is there cannot be reached any more.
+        """
+        for session in list(self._sessions.values()):
+            session.cutOff()
+
     def forget(self, sessionId: str, crowd: str | None) -> None:
         """
         A session is over, and its client needs to know nothing more.
@@ -195,6 +202,12 @@ class ServerSession:
         """
         self._machine.lingers = False
         self._settle()
+
+    def cutOff(self) -> None:
+        """
+        No request can come any more.
+        """
+        self._apply(self._machine.cutOff())
 
     # --- IVirtualSession ----------------------------------------------------
 

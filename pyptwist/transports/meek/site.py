@@ -78,9 +78,18 @@ class MeekChannel(HTTPChannel):
     A connection, with the times of the reference.
     """
 
+    site: MeekSite
+
     # The time for the first request begins with the connection.
     _isCounting = True
     _isClosing = False
+
+    def connectionMade(self) -> None:
+        """
+        Somebody is there.
+        """
+        super().connectionMade()  # type: ignore[no-untyped-call]
+        self.site.entered(self)
 
     def resetTimeout(self) -> None:
         """
@@ -117,6 +126,7 @@ class MeekChannel(HTTPChannel):
         It is over.
         """
         super().connectionLost(reason)  # type: ignore[no-untyped-call]
+        self.site.left(self)
         # TLS keeps its protocol.
         self.transport: Any = None
         self._networkProducer: Any = None
@@ -141,6 +151,8 @@ class MeekSite(Site):
             reactor=table.reactor,
         )
         self._table = table
+        self._channels: set[MeekChannel] = set()
+        self._isListening = False
         self._application: IProtocolFactory = table.factory
 
     def acceptableProtocols(self) -> list[bytes]:
@@ -153,15 +165,36 @@ class MeekSite(Site):
         """
         No log of requests is opened.
         """
+        self._isListening = True
         self._table.open()
         self._application.doStart()
 
     def stopFactory(self) -> None:
         """
-        Those who are there may stay; nobody else comes.
+        Those who are there may stay, as long as they keep a connection; nobody else
+        comes.
         """
+        self._isListening = False
         self._table.close()
         self._application.doStop()
+        self._cutOff()
+
+    def entered(self, channel: MeekChannel) -> None:
+        """
+        A connection was accepted.
+        """
+        self._channels.add(channel)
+
+    def left(self, channel: MeekChannel) -> None:
+        """
+        It is over.
+        """
+        self._channels.discard(channel)
+        self._cutOff()
+
+    def _cutOff(self) -> None:
+        if not self._isListening and not self._channels:
+            self._table.cutOff()
 
     def log(self, request: Any) -> None:
         """

@@ -279,6 +279,21 @@ class NumberedTests(_Case):
         assert late is not None
         self.assertEqual(self.machine.timerFired(late), [Finished()])
 
+    def test_endUnreachable(self) -> None:
+        """
+        Whoever cannot even be connected to is not told of the end alone.
+        """
+        self.machine.send(b"x", self.now)
+        self.machine.sendEnd(self.now)
+        self.asks()
+        self.assertEqual(self.machine.failed(self.now, isUnreachable=True), [])
+        self.asks()
+        self.answer(1)
+        self.asks()
+        self.assertEqual(self.machine.failed(self.now), [])
+        self.asks()
+        self.assertEqual(self.machine.failed(self.now, isUnreachable=True), [Finished()])
+
     def test_ended(self) -> None:
         self.machine.sendEnd(self.now)
         self.assertEqual(self.frame(), Frame(1, Flag.HOLD | Flag.END))
