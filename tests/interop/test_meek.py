@@ -4,14 +4,21 @@ meek with obfs4proxy's client at the other end, and with nginx for a front.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from typing import Any
 
+from twisted.internet.address import IPv4Address
 from twisted.trial.unittest import TestCase
 
+from pyptwist.arguments import Arguments
+from pyptwist.errors import AuthenticationFailed
+from pyptwist.testing.destinations import listen
 from pyptwist.testing.environments import freshDirectory
 from pyptwist.testing.processes import launchClient
 from pyptwist.testing.socksclient import socksConnect
 from pyptwist.testing.streams import Address, Stream
+from pyptwist.transports.meek.arguments import webServer
 from pyptwist.transports.meek.method import Meek
 from tests.certificates import authority
 from tests.interop import ours
@@ -34,7 +41,7 @@ location / {
     proxy_pass http://hidden;
     proxy_http_version 1.1;
     proxy_set_header Connection "";
-    proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+    proxy_set_header X-Forwarded-For 203.0.113.5;
 }
 """
 HIDDEN = "upstream hidden { server %s:%d; keepalive 4; }"
@@ -73,6 +80,25 @@ class Obfs4proxyTests(TestCase):
         await question(self, await self.reach(server))
         await exchange(self, await self.reach(server), 50, chunk=1)
         await greeting(self, await self.reach(server))
+
+    async def test_requests(self) -> None:
+        """
+        Its requests are those that ours makes, to the byte.
+        """
+        site = listen(self)
+        url = "http://hidden.example/path?a=b"
+        client = await launchClient(self, reference(), ["meek_lite"])
+        await socksConnect(
+            self,
+            client.method("meek_lite").address,
+            NOWHERE,
+            {"url": url, "front": "{}:{}".format(*site.address)},
+        )
+        head = await (await site.accept()).readUntil(b"\r\n\r\n")
+        theirs = re.search(rb"X-Session-Id: ([0-9a-f]{32})\r\n", head)
+        assert theirs is not None, head
+        before, behind = webServer(Arguments(url=url), None).head(theirs[1].decode())
+        self.assertEqual(head, before + b"0\r\n" + behind)
 
     async def test_tls(self) -> None:
         """
@@ -127,6 +153,18 @@ class FrontTests(TestCase):
         """
         server, arguments = await self.front(10)
         here = await ours.connecting(self, NOWHERE, arguments, Meek)
-        await exchange(self, (here, await server.accept()), BULK)
+        there: Any = await server.accept()
+        self.assertEqual(there.transport.getPeer(), IPv4Address("TCP", "203.0.113.5", 1))
+        await exchange(self, (here, there), BULK)
         self.assertEqual(self.line.cuts, 10)
         self.assertEqual(len(server.streams), 1)
+
+    async def test_wrongCertificate(self) -> None:
+        """
+        A front that cannot show who it is gets no request.
+        """
+        server, arguments = await self.front(0)
+        del arguments["ca"]
+        with self.assertRaises(AuthenticationFailed):
+            await ours.connecting(self, NOWHERE, arguments, Meek)
+        self.assertEqual(server.streams, [])
