@@ -11,6 +11,7 @@ from twisted.internet.endpoints import clientFromString, serverFromString
 from twisted.internet.protocol import Factory
 from twisted.trial.unittest import TestCase
 
+from pyptwist.testing import ManagedConformance
 from pyptwist.testing.destinations import echo, listen
 from pyptwist.testing.environments import pyptwistCommand
 from pyptwist.testing.processes import launchClient, launchServer
@@ -20,6 +21,23 @@ from tests.integration.upstreamproxies import microsocks
 from tests.interop.ours import Server, TransportStream
 
 SIZE = 1 << 20
+
+
+class MeekManagedTests(ManagedConformance, TestCase):
+    """
+    As tor starts it; the bridge line needs nothing but an address.
+    """
+
+    methodName = "meek"
+    optionalArguments = True
+    wrongArguments = ({"url": "ftp://example.com/"}, {"front": "example.com"})
+    wrongServerOptions = (
+        {"path": "no/slash"},
+        {"cert": "/nowhere"},
+        {"cert": "/nowhere", "key": "/nowhere"},
+        {"url": "https://example.com/?a=b"},
+        {"decoy": "127.0.0.1:1"},
+    )
 
 
 class MeekTests(TestCase):

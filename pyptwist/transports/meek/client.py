@@ -190,8 +190,10 @@ class ClientSession:
         if self._connection is None:
             self._fail(reason)
         else:
-            isUnreachable = reason.check(ConnectError) and not reason.check(PTError)
-            self._apply(self._machine.failed(self._now(), bool(isUnreachable)))
+            isOurs = isinstance(reason.value, PTError)
+            why = str(reason.value) if isOurs else causeOfFailure(reason).value
+            isUnreachable = not isOurs and isinstance(reason.value, ConnectError)
+            self._apply(self._machine.failed(self._now(), why, isUnreachable))
 
     def _open(self) -> None:
         build, self._build = self._build, None

@@ -150,23 +150,26 @@ class ClientMachine:
             # A page of somebody between us, or an answer that he kept.
             return self.failed(now)
 
-    def failed(self, now: float, isUnreachable: bool = False) -> list[Effect]:
+    def failed(
+        self, now: float, why: str = "the answer is none of meek's", isUnreachable: bool = False
+    ) -> list[Effect]:
         """
         A request had none, or one of another status than 200: nobody knows
         whether the server got it.
 
+        :param why: for the error, should this be the end.
         :param isUnreachable: whether there was not even a connection.
         """
         if self._life is _Life.OPENING:
-            return self._finish(ClosedByPeer("the server's answer was none of meek's"))
+            return self._finish(ClosedByPeer(why))
         if not self.isNumbered:
             # To repeat it may double bytes, and not to repeat it may lose some.
-            return self._finish(SessionLost("a request failed that cannot be repeated"))
+            return self._finish(SessionLost(f"a request failed, and cannot be repeated: {why}"))
         if self._endBy is not None and isUnreachable and not (self._buffer or self._spoke):
             # There is nothing but the end to tell; who is there sees it in time.
             return self._finish(None)
         if now - self._heard >= limits.MEEK_PATIENCE:
-            return self._finish(SessionLost("the server cannot be reached any more"))
+            return self._finish(SessionLost(f"requests failed for too long: {why}"))
         self._life = _Life.REPEATING
         self._at = now + self._retry
         self._retry = min(2 * self._retry, limits.MEEK_RETRY_MAXIMUM)
@@ -232,6 +235,8 @@ class ClientMachine:
             return [READY, *([Deliver(body)] if body else [])]
         self.isNumbered = True
         frame = Frame.decode(body[len(mark) :])
+        if frame.number:
+            raise FramingError("an answer is not to this request")
         if Flag.GONE in frame.flags:
             return self._finish(ClosedByPeer("the server lets nobody in for now"))
         return [READY, *self._heed(frame, now)]

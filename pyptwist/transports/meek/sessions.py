@@ -5,13 +5,14 @@ The server's sessions: the table of them, and what drives each.
 from __future__ import annotations
 
 from collections import Counter
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv6Address
 from typing import Any, Protocol
 
 from twisted.internet.interfaces import IAddress, IProtocolFactory
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from pyptwist.addresses import HostPort
 from pyptwist.alarm import Alarm
 from pyptwist.codec import Deliver
 from pyptwist.errors import Cause
@@ -133,7 +134,7 @@ class SessionTable:
             host, (*LOOPBACK_NETWORKS, *self.options.proxies)
         ):
             return None
-        address = ip_address(host.partition("%")[0])
+        address = HostPort(host.partition("%")[0], 0).ip
         if isinstance(address, IPv6Address):
             # Whoever has one address there has all of its network.
             return address.exploded[:19]

@@ -4,6 +4,8 @@ The server's machine: what it makes of requests, and when it answers.
 
 from __future__ import annotations
 
+from hypothesis import given
+from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from pyptwist import limits
@@ -21,6 +23,13 @@ from pyptwist.transports.meek.numbering import (
 )
 
 TURNAROUND = 0.01
+
+#: Bodies that mean something at some time.
+_BODIES = (
+    b"",
+    *(Frame(number, Flag.NONE, b"x").encode() for number in range(4)),
+    *(Frame(1, flag).encode() for flag in Flag),
+)
 
 
 class _Case(SynchronousTestCase):
@@ -379,6 +388,25 @@ class NumberedTests(_Case):
             self.assertEqual(outcomes[-1], Drop("waiting"))
             self.assertEnds(outcomes, SessionLost)
             self.assertTrue(self.machine.isForgotten)
+
+    @given(st.lists(st.one_of(st.binary(max_size=20), st.sampled_from(_BODIES)), max_size=20))
+    def test_garbage(self, bodies: list[bytes]) -> None:
+        """
+        Each request has one outcome, in the end, whatever it is.
+        """
+        self.setUp()
+        waiting = set()
+        for request, body in enumerate(bodies):
+            waiting.add(request)
+            outcomes = self.machine.requested(request, body, self.now)
+            if self.machine.nextTimer is not None and body[-1:] != b"x":
+                outcomes += self.answered()[1]
+            for outcome in outcomes:
+                if isinstance(outcome, Answer | Drop):
+                    waiting.remove(outcome.request)
+            if self.machine.isForgotten:
+                break
+        self.assertLessEqual(len(waiting), 1)
 
     def test_abort(self) -> None:
         """

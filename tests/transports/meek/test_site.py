@@ -4,8 +4,25 @@ The bounds of the server's HTTP.
 
 from __future__ import annotations
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from pyptwist import limits
 from tests.transports.meek.visitors import ID, ServerCase, request
+
+#: What brings a parser further than noise does.
+_WORDS = (
+    b"POST / HTTP/1.1\r\n",
+    b"GET / HTTP/1.0\r\n",
+    b"X-Session-Id: %b\r\n" % ID.encode(),
+    b"Content-Length: 5\r\n",
+    b"Transfer-Encoding: chunked\r\n",
+    b"Expect: 100-continue\r\n",
+    b"\r\n",
+    b"5\r\nabcde\r\n",
+    b"0\r\n\r\n",
+    request(b"abc"),
+)
 
 
 class BoundsTests(ServerCase):
@@ -110,6 +127,19 @@ class BoundsTests(ServerCase):
         said = head + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
         self.visitor().say(said)
         self.assertEqual(bytes(self.applications.built[0].received), b"abc")
+
+    @given(st.lists(st.one_of(st.binary(max_size=99), st.sampled_from(_WORDS)), max_size=20))
+    def test_garbage(self, pieces: list[bytes]) -> None:
+        """
+        Whatever somebody sends, in whatever pieces: nothing is raised, and he is not
+        kept.
+        """
+        visitor = self.visitor()
+        for piece in pieces:
+            visitor.transport.write(piece)
+            self.network.pump(0.1)
+        self.network.pump(limits.MEEK_IDLE + 2 * limits.MEEK_REQUEST_TIME)
+        self.assertEqual(len(visitor.lost), 1)
 
     def test_form(self) -> None:
         """
