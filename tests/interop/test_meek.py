@@ -19,13 +19,14 @@ from pyptwist.testing.processes import launchClient
 from pyptwist.testing.socksclient import socksConnect
 from pyptwist.testing.streams import Address, Stream
 from pyptwist.transports.meek.arguments import webServer
-from pyptwist.transports.meek.method import Meek
+from pyptwist.transports.meek.method import Meek, MeekLite
 from tests.certificates import authority
 from tests.interop import ours
 from tests.interop.cutline import cutLine
 from tests.interop.exchange import MIB, exchange
 from tests.interop.nginx import nginx
 from tests.interop.peering import BULK, greeting, question, reference
+from tests.shown import shown
 
 #: What torrc says of a bridge whose address does not matter.
 NOWHERE: Address = ("0.0.2.0", 1)
@@ -70,7 +71,8 @@ class Obfs4proxyTests(TestCase):
         """
         16 MiB each way.
         """
-        await exchange(self, await self.reach(await ours.serve(self, method=Meek)), BULK)
+        await exchange(self, await self.reach(await ours.serve(self, method=MeekLite)), BULK)
+        shown("meek_lite", "obfs4proxy's client")
 
     async def test_manners(self) -> None:
         """
@@ -158,6 +160,7 @@ class FrontTests(TestCase):
         await exchange(self, (here, there), BULK)
         self.assertEqual(self.line.cuts, 10)
         self.assertEqual(len(server.streams), 1)
+        shown("meek", "itself behind nginx")
 
     async def test_wrongCertificate(self) -> None:
         """
