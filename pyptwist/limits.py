@@ -442,8 +442,8 @@ MEEK_IDLE: Final = 75.0
 #: Requests of a session that may wait for the one before: a client sends none.
 MEEK_QUEUED: Final = 2
 
-#: Characters of a session id at the most, and the least that an operator asks for
-#: unless told otherwise: versions of the reference client were said to send 12.
+#: Characters of a session id at the most, and the least that a server accepts unless
+#: told otherwise: later versions of the reference's client are said to send 12.
 MEEK_ID_MAXIMUM: Final = 128
 MEEK_ID_MINIMUM: Final = 8
 

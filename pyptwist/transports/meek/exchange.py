@@ -246,6 +246,13 @@ class _MeteringFactory(WrappingFactory):
         super().__init__(factory)
         self._exchange: Exchange | None = exchange
 
+    # The start and the end of twisted.web's factory would be logged.
+    def startFactory(self) -> None:
+        pass
+
+    def stopFactory(self) -> None:
+        pass
+
     def buildProtocol(self, addr: Any) -> _Metered | None:
         # Twisted's connector keeps its factory, in a cycle.
         exchange, self._exchange = self._exchange, None

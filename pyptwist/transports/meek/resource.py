@@ -95,8 +95,8 @@ def meekResource(
         root.putChild(b"upload", meekResource(reactor, factory))
         site = Site(root, requestFactory=MeekRequest)
 
-    ``MeekRequest`` refuses bodies that are too long before it has read them; any
-    other has them on disk first.
+    ``MeekRequest`` refuses bodies that are too long before it has read them, in all of
+    the site; any other has them on disk first.
 
     :param factory: builds the application's protocol for each session.
     :param options: the server's, but for those of TLS.

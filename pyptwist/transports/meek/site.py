@@ -68,9 +68,10 @@ class MeekRequest(Request):
     def _refuse(self) -> None:
         if not self._isRefused:
             self._isRefused = True
-            transport: Any = self.transport
-            transport.write(_REFUSAL)
-            self.channel.loseConnection()
+            channel: Any = self.channel
+            if isinstance(channel, HTTPChannel):
+                channel.transport.write(_REFUSAL)
+            channel.loseConnection()
 
 
 class MeekChannel(HTTPChannel):
