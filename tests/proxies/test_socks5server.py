@@ -166,7 +166,8 @@ class NegotiationTests(SynchronousTestCase):
             found, _ = self._everyCut(GREETING + b"\5\1\0" + wire + b"\0\0")
             self.assertEqual(found[-1], Request(None, Arguments()))
             found, _ = self._everyCut(GREETING + b"\5\1\0" + wire + b"\0\x50")
-            self.assertIsNotNone(found[-1].target)  # type: ignore[union-attr]
+            request = found[-1]
+            assert isinstance(request, Request) and request.target is not None
         found, _ = self._everyCut(GREETING + b"\5\1\0\1\x7f\0\0\1\0\0")
         self.assertIsInstance(found[-1], tuple)
 

@@ -69,8 +69,9 @@ class MeekRequest(Request):
         if not self._isRefused:
             self._isRefused = True
             channel: Any = self.channel
-            if isinstance(channel, HTTPChannel):
-                channel.transport.write(_REFUSAL)
+            transport: Any = channel.transport
+            if isinstance(channel, HTTPChannel):  # it is no stream of HTTP/2
+                transport.write(_REFUSAL)
             channel.loseConnection()
 
 
