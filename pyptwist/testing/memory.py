@@ -263,6 +263,11 @@ class MemoryTransport:
     def getHost(self) -> IPv4Address:
         return self._host
 
+    def setTcpNoDelay(self, enabled: bool) -> None:
+        """
+        Nothing is delayed here.
+        """
+
     def registerProducer(self, producer: Any, streaming: bool) -> None:
         if self._lost:
             producer.stopProducing()

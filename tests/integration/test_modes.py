@@ -196,6 +196,21 @@ class TestDummy(ModesTests, TestCase):
     method = "dummy"
 
 
+class TestMeek(ModesTests, TestCase):
+    method = "meek"
+
+
+class TestMeekLite(ModesTests, TestCase):
+    """
+    Whose clients are told a URL, and nothing else.
+    """
+
+    method = "meek_lite"
+
+    def remote(self, address: HostPort, published: Arguments) -> tuple[HostPort | None, Arguments]:
+        return None, published.updated(Arguments(url=f"http://{address}/"))
+
+
 class TestObfs2(ModesTests, TestCase):
     method = "obfs2"
 

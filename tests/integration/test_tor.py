@@ -71,6 +71,17 @@ class TorTests(TestCase):
         """
         await self.check("scramblesuit", commands(PYPTWIST, OBFS4PROXY), commands(PYPTWIST))
 
+    async def test_meek(self) -> None:
+        """
+        obfs4proxy has no server of it, and its client wants to be told the URL.
+        """
+        await self.check(
+            "meek_lite",
+            commands(PYPTWIST, OBFS4PROXY),
+            commands(PYPTWIST),
+            options="url=http://127.0.0.1:{port}/",
+        )
+
     async def test_stack(self) -> None:
         """
         obfs4 over b64, of whose weakness both sides warn.
@@ -87,16 +98,21 @@ class TorTests(TestCase):
         clients: Mapping[str, list[str]],
         servers: Mapping[str, list[str]],
         cautions: Sequence[str] = (),
+        options: str = "",
     ) -> None:
         """
         :param clients: the command lines of the clients' transports.
         :param servers: the command lines of the servers' transports.
         :param cautions: what each tor warns of, and is right to.
+        :param options: the servers'.
         """
         network = TorNetwork(self)
         await network.start()
         bridges = await together(
-            *(network.startBridge(f"bridge{name}", method, servers[name]) for name in servers)
+            *(
+                network.startBridge(f"bridge{name}", method, servers[name], options)
+                for name in servers
+            )
         )
         pairs = list(product(clients, bridges))
         tors = await together(

@@ -94,6 +94,7 @@ ExtORPort auto
 SocksPort 0
 ServerTransportPlugin {method} exec {command}
 ServerTransportListenAddr {method} 127.0.0.1:{port}
+{options}
 Log [general,net]debug file {debug}
 """
 
@@ -230,7 +231,9 @@ class TorNetwork:
             for relay in authority, exit:
                 await _whenWritten(tor.directory / _CONSENSUS, rf"^r {relay.name} ")
 
-    async def startBridge(self, name: str, method: str, command: Sequence[str]) -> Bridge:
+    async def startBridge(
+        self, name: str, method: str, command: Sequence[str], options: str = ""
+    ) -> Bridge:
         """
         Start a bridge, and wait until it is ready for clients.
 
@@ -238,10 +241,14 @@ class TorNetwork:
         :param method: the name of its transport.
         :param command: the transport's command line: an absolute path and words
             without blanks, since tor has no quotes and looks into no PATH.
+        :param options: of the transport, ``KEY=VALUE`` with blanks between them, in
+            which ``{port}`` is the one that it listens on.
         """
         bridge = Bridge(self._test, name, self._root / name, method)
+        port = bridge.address[1]
+        line = f"ServerTransportOptions {method} {options.format(port=port)}" if options else ""
         torrc = _BRIDGE.format(
-            method=method, command=" ".join(command), port=bridge.address[1], debug=bridge.log
+            method=method, command=" ".join(command), port=port, debug=bridge.log, options=line
         )
         self._launch(bridge, torrc)
         await bridge.whenLine(f"Registered server transport '{method}'")

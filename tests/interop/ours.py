@@ -20,6 +20,7 @@ from pyptwist.metrics import Metrics
 from pyptwist.network import DirectNetwork
 from pyptwist.state import StateDirectory
 from pyptwist.testing.environments import freshDirectory
+from pyptwist.testing.reactors import theReactor
 from pyptwist.testing.streams import Address, Stream, bounded
 from pyptwist.transports.obfs4.method import Obfs4
 
@@ -53,7 +54,8 @@ class Server(Factory):
     def buildProtocol(self, addr: IAddress | None) -> Stream:
         stream = TransportStream()
         self.streams.append(stream)
-        self._accepted.put(stream)
+        # The stream has no transport before this method returns.
+        theReactor().callLater(0, self._accepted.put, stream)
         return stream
 
     async def accept(self) -> Stream:

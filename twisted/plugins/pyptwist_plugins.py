@@ -28,6 +28,16 @@ b64 = TransportPlugin(
 dummy = TransportPlugin(
     "dummy", client="pyptwist.transports.dummy.Dummy", server="pyptwist.transports.dummy.Dummy"
 )
+meek = TransportPlugin(
+    "meek",
+    client="pyptwist.transports.meek.method.Meek",
+    server="pyptwist.transports.meek.method.Meek",
+)
+meek_lite = TransportPlugin(
+    "meek_lite",
+    client="pyptwist.transports.meek.method.MeekLite",
+    server="pyptwist.transports.meek.method.MeekLite",
+)
 obfs2 = TransportPlugin(
     "obfs2", client="pyptwist.transports.obfs2.Obfs2", server="pyptwist.transports.obfs2.Obfs2"
 )

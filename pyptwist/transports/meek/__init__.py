@@ -1,0 +1,3 @@
+"""
+meek: a stream in the bodies of HTTP requests and their answers.
+"""

@@ -1,0 +1,89 @@
+"""
+meek in endpoint strings, and behind an upstream proxy.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.internet.endpoints import clientFromString, serverFromString
+from twisted.internet.protocol import Factory
+from twisted.trial.unittest import TestCase
+
+from pyptwist.testing import ManagedConformance
+from pyptwist.testing.destinations import echo, listen
+from pyptwist.testing.environments import pyptwistCommand
+from pyptwist.testing.processes import launchClient, launchServer
+from pyptwist.testing.socksclient import socksConnect
+from pyptwist.testing.streams import Stream, payload, sha256, together
+from tests.integration.upstreamproxies import microsocks
+from tests.interop.ours import Server, TransportStream
+
+SIZE = 1 << 20
+
+
+class MeekManagedTests(ManagedConformance, TestCase):
+    """
+    As tor starts it; the bridge line needs nothing but an address.
+    """
+
+    methodName = "meek"
+    optionalArguments = True
+    wrongArguments = ({"url": "ftp://example.com/"}, {"front": "example.com"})
+    wrongServerOptions = (
+        {"path": "no/slash"},
+        {"cert": "/nowhere"},
+        {"cert": "/nowhere", "key": "/nowhere"},
+        {"url": "https://example.com/?a=b"},
+        {"decoy": "127.0.0.1:1"},
+    )
+
+
+class MeekTests(TestCase):
+    """
+    Ours at both ends.
+    """
+
+    timeout = 60
+
+    async def assertEchoes(self, stream: Stream) -> None:
+        data = payload(SIZE)
+        _, digest = await together(stream.send(data), stream.digest(SIZE))
+        self.assertEqual(digest, sha256(data))
+
+    async def test_strings(self) -> None:
+        """
+        A client that is told a URL, and nothing else; and one that is told an address.
+        """
+        server = Server()
+        endpoint: Any = serverFromString(reactor, "pt:meek:0:interface=127.0.0.1")
+        port = await endpoint.listen(server)
+        self.addCleanup(port.stopListening)
+        number = port.getHost().port
+        for text in (rf"pt:meek:url=http\://127.0.0.1\:{number}/", f"pt:meek:127.0.0.1:{number}"):
+            client: Any = clientFromString(reactor, text)
+            here = await client.connect(Factory.forProtocol(TransportStream))
+            there = await server.accept()
+            await here.send(b"hello")
+            self.assertEqual(await there.read(5), b"hello")
+            here.close()
+            await there.lost()
+            await here.lost()
+
+    async def test_upstreamProxy(self) -> None:
+        """
+        Every connection goes through it, and the name is for it to resolve.
+        """
+        bridge = await launchServer(self, pyptwistCommand(), listen(self, echo).address, ["meek"])
+        proxy = await microsocks(self)
+        client = await launchClient(
+            self, pyptwistCommand(), ["meek"], {"TOR_PT_PROXY": proxy.url()}
+        )
+        number = bridge.method("meek").address[1]
+        arguments = {"url": "http://hidden.example/", "front": f"localhost:{number}"}
+        stream = await socksConnect(
+            self, client.method("meek").address, ("192.0.2.1", 1), arguments
+        )
+        await self.assertEchoes(stream)
+        self.assertIn(f"localhost:{number}", proxy.log)

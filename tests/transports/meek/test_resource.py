@@ -1,0 +1,321 @@
+"""
+The server, as those see it who speak HTTP with it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from unittest.mock import Mock
+
+from twisted.internet.address import IPv4Address, UNIXAddress
+from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.http_headers import Headers
+from twisted.web.resource import Resource
+from twisted.web.server import Site
+
+from pyptwist import limits
+from pyptwist.arguments import Arguments
+from pyptwist.errors import ConfigurationError
+from pyptwist.testing.applications import Applications
+from pyptwist.transports.meek.arguments import serverOptions
+from pyptwist.transports.meek.numbering import ID_ENTROPY, Flag, Frame, offer
+from pyptwist.transports.meek.resource import clientAddress, meekResource
+from pyptwist.transports.meek.site import MeekRequest
+from tests.transports.meek.visitors import ID, PLACE, ServerCase, request
+
+
+class CoverTests(ServerCase):
+    """
+    Visitors.
+    """
+
+    def status(self, *lines: str) -> int:
+        """
+        :returns: the status of the answer to a request of these lines.
+        """
+        answer = self.visitor().say("\r\n".join([*lines, "", ""]).encode())
+        self.assertTrue(answer.startswith(b"HTTP/1."), answer)
+        return int(answer.split()[1])
+
+    def test_cover(self) -> None:
+        """
+        As with the reference, there is a line of text, and nothing else.
+        """
+        for first, status in (
+            ("GET / HTTP/1.1", 200),
+            ("GET // HTTP/1.1", 200),
+            ("GET /x HTTP/1.1", 404),
+            ("HEAD / HTTP/1.1", 400),
+            ("PUT / HTTP/1.1", 400),
+            ("OPTIONS * HTTP/1.1", 200),
+            ("POST / HTTP/1.1", 400),
+        ):
+            self.assertEqual(self.status(first, "Host: a.example"), status, first)
+        self.assertEqual(self.applications.built, [])
+
+    def test_head(self) -> None:
+        """
+        The answer does not say what software this is.
+        """
+        answer = self.visitor().say(b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n")
+        head = answer.partition(b"\r\n\r\n")[0].split(b"\r\n")
+        self.assertEqual(head[0], b"HTTP/1.1 200 OK")
+        names = [line.partition(b":")[0] for line in head[1:]]
+        self.assertEqual(names, [b"Content-Type", b"Date", b"Content-Length"])
+
+    def test_ids(self) -> None:
+        """
+        Who has no proper id is no client.
+        """
+        for sessionId in ("", "short", "x" * (limits.MEEK_ID_MAXIMUM + 1), "\N{SNOWMAN}" * 9):
+            answer = self.visitor().say(request(sessionId=sessionId))
+            self.assertTrue(answer.startswith(b"HTTP/1.1 400 "), answer)
+        answer = self.visitor().say(request(b"", ID, f"X-Session-Id: {ID}"))
+        self.assertTrue(answer.startswith(b"HTTP/1.1 400 "), answer)
+        self.assertEqual(self.applications.built, [])
+        self.serve(session_id_minimum="32")
+        self.assertIn(b" 400 ", self.visitor().post(sessionId="x" * 31))
+        self.assertEqual(self.visitor().post(sessionId="x" * 32), b"")
+
+    def test_path(self) -> None:
+        """
+        Any, or the one that the operator chose.
+        """
+        self.assertEqual(self.visitor().post(path="/any"), b"")
+        self.serve(path="/secret")
+        self.assertIn(b" 400 ", self.visitor().post(path="/any"))
+        self.assertEqual(self.visitor().post(path="/secret"), b"")
+        self.assertEqual(self.status("GET /secret HTTP/1.1", "Host: a.example"), 404)
+
+
+class SessionTests(ServerCase):
+    """
+    Clients of another kind.
+    """
+
+    def test_stream(self) -> None:
+        """
+        Bodies go to the application; what that says comes in answers, which have
+        nothing else in them.
+        """
+        visitor = self.visitor()
+        self.assertEqual(visitor.post(b"abc"), b"")
+        (application,) = self.applications.built
+        transport: Any = application.transport
+        transport.write(b"de")
+        transport.write(b"f")
+        self.assertEqual(visitor.post(b"xyz"), b"def")
+        self.assertEqual(bytes(application.received), b"abcxyz")
+        self.assertIsNone(transport.networkConnection)
+
+    def test_manyConnections(self) -> None:
+        """
+        Each request may come on a connection of its own.
+        """
+        for piece in (b"a", b"b", b"c"):
+            visitor = self.visitor()
+            self.assertEqual(visitor.post(piece), b"")
+            visitor.transport.loseConnection()
+        (application,) = self.applications.built
+        self.assertEqual(bytes(application.received), b"abc")
+
+    def test_twoAtATime(self) -> None:
+        """
+        Requests of one session are served one after another.
+        """
+        visitors = self.visitor(), self.visitor()
+        for visitor, body in zip(visitors, (b"one", b"two"), strict=True):
+            visitor.transport.write(request(body))
+        self.network.pump(1)
+        for visitor in visitors:
+            self.assertTrue(visitor.received.startswith(b"HTTP/1.1 200 OK"))
+        self.assertEqual(bytes(self.applications.built[0].received), b"onetwo")
+
+    def test_connectionLost(self) -> None:
+        """
+        A request whose connection is lost takes no answer with it.
+        """
+        self.serve(turnaround="1000")
+        visitor = self.visitor()
+        visitor.say(request(b"abc"))
+        visitor.transport.abortConnection()
+        self.network.pump()
+        (application,) = self.applications.built
+        application.transport.write(b"def")  # type: ignore[union-attr]
+        self.assertEqual(self.visitor().post(), b"def")
+
+    def test_end(self) -> None:
+        """
+        The application's end ends the connection of whoever asks next, at once.
+        """
+        visitor = self.visitor()
+        visitor.post()
+        transport: Any = self.applications.built[0].transport
+        transport.write(b"bye")
+        transport.loseConnection()
+        self.assertEqual(visitor.post(), b"bye")
+        self.assertEqual(visitor.post(), b"")
+        self.assertEqual(len(visitor.lost), 1)
+        self.assertEqual(len(self.applications.built), 1)
+
+    def test_expiry(self) -> None:
+        """
+        Who asks no more is gone.
+        """
+        self.visitor().post()
+        self.network.pump(limits.MEEK_SESSION - 1)
+        self.assertEqual(self.applications.built[0].lost, [])
+        self.network.pump(1)
+        self.assertEqual(len(self.applications.built[0].lost), 1)
+
+    def test_refusedByApplication(self) -> None:
+        """
+        Nobody is there.
+        """
+        self.applications.isOpen = False
+        visitor = self.visitor()
+        self.assertEqual(visitor.post(), b"")
+        self.assertEqual(len(visitor.lost), 1)
+
+    def test_brokenApplication(self) -> None:
+        """
+        Nor here; and it is logged.
+        """
+
+        def fail(addr: object) -> None:
+            raise RuntimeError("no application")
+
+        self.applications.buildProtocol = fail  # type: ignore[method-assign]
+        visitor = self.visitor()
+        self.assertEqual(visitor.post(), b"")
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+
+    def test_bounds(self) -> None:
+        """
+        There are so many sessions, and no more; but those that there are go on.
+        """
+        self.serve(sessions="2")
+        visitor = self.visitor()
+        for sessionId, answer in (("first-id", b""), ("second-id", b"")):
+            self.assertEqual(visitor.post(b"", sessionId), answer)
+        self.assertIn(b" 500 ", visitor.post(b"", "third-id"))
+        self.assertEqual(visitor.post(b"more", "first-id"), b"")
+        self.network.pump(limits.MEEK_SESSION)
+        self.assertEqual(self.visitor().post(b"", "third-id"), b"")
+        self.assertEqual(len(self.applications.built), 3)
+
+    def test_boundsOfOne(self) -> None:
+        """
+        And so many of one address, if it is told apart from others: an IPv6 network is
+        one.
+        """
+        self.serve(sessions_per_address="2", trust_forwarded_for="loopback")
+        visitor = self.visitor()
+
+        def open(number: int, address: str) -> bool:
+            field = f"X-Forwarded-For: {address}"
+            return visitor.post(b"", f"session-{number}", field) == b""
+
+        addresses = ["192.0.2.1"] * 3 + ["192.0.2.2"] + [f"2001:db8::{n}" for n in range(1, 4)]
+        found = [open(number, address) for number, address in enumerate(addresses)]
+        self.assertEqual(found, [True, True, False, True, True, True, False])
+        nobody = [visitor.post(b"", f"anonymous-{number}") for number in range(5)]
+        self.assertEqual(nobody, [b""] * 5)
+
+    def test_stopListening(self) -> None:
+        """
+        Those who are there may stay.
+        """
+        visitor = self.visitor()
+        visitor.post()
+        self.port.stopListening()
+        self.assertEqual(visitor.post(b"abc"), b"")
+        self.assertIn(b" 500 ", visitor.post(b"", "another-id"))
+        self.assertEqual(len(self.applications.built), 1)
+
+
+class NumberedTests(ServerCase):
+    """
+    Clients of our own kind.
+    """
+
+    def test_unknown(self) -> None:
+        """
+        A session that is not known any more is not begun anew.
+        """
+        answer = self.visitor().post(Frame(7, Flag.NONE, b"x").encode(), offer(bytes(ID_ENTROPY)))
+        self.assertEqual(answer, Frame(7, Flag.GONE).encode())
+        self.assertIn(b" 400 ", self.visitor().post(b"x", offer(bytes(ID_ENTROPY))))
+        self.assertEqual(self.applications.built, [])
+
+
+class AddressTests(SynchronousTestCase):
+    """
+    Whose address a client's is.
+    """
+
+    def address(self, trusted: str, peer: Any, *forwarded: str) -> str:
+        options = serverOptions(Arguments({"trust-forwarded-for": trusted}))
+        request = Mock(requestHeaders=Headers({"X-Forwarded-For": list(forwarded)}))
+        request.getClientAddress.return_value = peer
+        address: Any = clientAddress(request, options.proxies)
+        return f"{getattr(address, 'host', None)} {getattr(address, 'port', None)}"
+
+    def test_addresses(self) -> None:
+        peer = IPv4Address("TCP", "192.0.2.1", 1234)
+        own = "192.0.2.1 1234"
+        for trusted, forwarded, expected in (
+            ("", ["203.0.113.5"], own),
+            ("198.51.100.1", ["203.0.113.5"], own),
+            ("192.0.2.0/24", [], own),
+            ("192.0.2.0/24", ["203.0.113.5"], "203.0.113.5 1"),
+            ("192.0.2.0/24", ["203.0.113.5:4321"], "203.0.113.5 4321"),
+            ("192.0.2.0/24", ["2001:db8::5"], "2001:db8::5 1"),
+            ("192.0.2.0/24", ["[2001:db8::5]:99"], "2001:db8::5 99"),
+            # Whatever stands further left may be a lie.
+            ("192.0.2.0/24", ["198.51.100.9, 203.0.113.5"], "203.0.113.5 1"),
+            ("192.0.2.0/24", ["198.51.100.9", "203.0.113.5, 192.0.2.8"], "203.0.113.5 1"),
+            ("192.0.2.0/24", ["203.0.113.5, unknown"], own),
+            ("192.0.2.0/24", ["a.example:80"], own),
+            ("192.0.2.0/24", ["192.0.2.8"], own),
+        ):
+            self.assertEqual(self.address(trusted, peer, *forwarded), expected)
+
+    def test_socket(self) -> None:
+        """
+        A proxy may be reached otherwise than by IP, and is not trusted then.
+        """
+        self.assertEqual(self.address("loopback", UNIXAddress(b"/x"), "203.0.113.5"), "None None")
+
+
+class TreeTests(ServerCase):
+    """
+    In an author's own tree.
+    """
+
+    def test_tree(self) -> None:
+        """
+        There is one path for it; elsewhere is what the author has there.
+        """
+        self.successResultOf(self.port.stopListening())
+        root: Any = Resource()
+        resource = meekResource(
+            self.network.clock, self.applications, metrics=self.context.metrics
+        )
+        root.putChild(b"upload", resource)
+        site: Any = Site(root, requestFactory=MeekRequest, reactor=self.network.clock)
+        endpoint = self.network.serverEndpoint(PLACE.host, PLACE.port)
+        self.port = self.successResultOf(endpoint.listen(site))
+        visitor = self.visitor()
+        self.assertEqual(visitor.post(b"abc", path="/upload/"), b"")
+        self.assertEqual(bytes(self.applications.built[0].received), b"abc")
+        self.assertIn(b" 404 ", visitor.post(path="/elsewhere"))
+        visitor.transport.loseConnection()
+        self.network.pump()
+
+    def test_tls(self) -> None:
+        """
+        That is the author's own affair then.
+        """
+        options = Arguments(cert="a", key="b")
+        self.assertRaises(ConfigurationError, meekResource, None, Applications(), options)
