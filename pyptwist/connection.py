@@ -182,7 +182,7 @@ class CodecConnection(Whereabouts, Wary):
 
     def pauseProducing(self) -> None:
         self._paused = True
-        if self.transport is not None:
+        if self.transport is not None and self._life is not _Life.FINISHED:
             self.transport.pauseProducing()
 
     def resumeProducing(self) -> None:
@@ -341,6 +341,9 @@ class CodecConnection(Whereabouts, Wary):
         # No abort: probers see a reset only where the reference resets, too.
         if self._codec is not None and self._codec.refusal is not None:
             closeInSilence(self.networkConnection)
+        if self._paused:
+            # TLS closes when it has read the end of the other side.
+            below.resumeProducing()
         below.loseConnection()
         if self._life is not _Life.LOST:
             # A peer that does not read what was sent before must not keep the

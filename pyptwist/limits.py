@@ -55,6 +55,17 @@ SERVER_HANDSHAKE: Final = 120.0
 #: default), whose SYNs a censor that drops them can count: obfs4proxy sends all.
 CONNECT: Final = 180.0
 
+#: Seconds that a client gives a TLS handshake: two round trips and as many signatures.
+#: Go's HTTP client waits 10, in which lost segments are not often sent again.
+TLS_HANDSHAKE: Final = 30.0
+
+#: TLS configurations that are kept for the next connection, each with a megabyte of
+#: authorities if they are this machine's: a client of tor's knows a handful of bridges.
+TLS_CONTEXTS: Final = 8
+
+#: Bytes of a file of certificates: with all of the world's authorities it has 220 KiB.
+CERTIFICATES: Final = 1024 * 1024
+
 #: Seconds that a connection may take to flush after an orderly end, before it is
 #: aborted.  What is left in our own buffers by then is a few reads' worth, which
 #: passes in this time through the slowest of links.

@@ -14,6 +14,7 @@ from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
 from pyptwist import limits
+from pyptwist.wrapping import beneath
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -29,9 +30,10 @@ def setReadSize(transport: Any, size: int) -> None:
     Bound what a connection reads at once, and what it keeps unwritten before it
     pauses its producer.
 
-    :param transport: of TCP; others are left alone.
+    :param transport: of TCP, or of TLS over that; others are left alone.
     :param size: bytes.
     """
+    transport = beneath(transport)
     if hasattr(transport, "bufferSize"):
         transport.bufferSize = size
 

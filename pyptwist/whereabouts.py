@@ -9,6 +9,7 @@ from typing import Any
 from twisted.internet.interfaces import IAddress, ITransport
 
 from pyptwist.interfaces import ITransportConnection
+from pyptwist.wrapping import beneath
 
 
 class Whereabouts:
@@ -40,9 +41,10 @@ class Whereabouts:
     @property
     def networkConnection(self) -> ITransport | None:
         """
-        The one connection at the bottom, whatever stands between; None once lost.
+        The one connection at the bottom, whatever stands between, TLS included; None
+        once lost.
         """
-        below = self.transport
+        below = beneath(self.transport)
         if ITransportConnection.providedBy(below):
             bottom: ITransport | None = below.networkConnection
             return bottom

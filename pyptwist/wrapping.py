@@ -1,11 +1,14 @@
 """
-Factories that stand beneath others.
+Factories and transports that stand beneath others.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.internet.interfaces import IProtocolFactory
 from twisted.internet.protocol import Factory
+from twisted.protocols.policies import ProtocolWrapper
 
 
 class WrappingFactory(Factory):
@@ -27,3 +30,13 @@ class WrappingFactory(Factory):
 
     def stopFactory(self) -> None:
         self._factory.doStop()
+
+
+def beneath(transport: Any) -> Any:
+    """
+    :param transport: of a protocol, maybe one of Twisted's wrappers, such as TLS.
+    :returns: the transport that is none, at the bottom; None if it is lost.
+    """
+    while isinstance(transport, ProtocolWrapper):
+        transport = transport.transport
+    return transport

@@ -1,0 +1,391 @@
+"""
+TLS over a network's connections: the client's side.
+
+Twisted's TLS does the work.  Two things are different here.  An endpoint of
+Twisted's fires when TCP is connected, and what goes wrong in the TLS handshake
+looks like any other end of the connection; here ``connect()`` fires when TLS is
+agreed upon and the server has shown who it is, and fails with the reason.  And
+whatever goes wrong is an error of ``pyptwist.errors``, without an address in it.
+
+A certificate is checked against the server name, which need not be the host
+that is dialled; what is no name but an IP address is checked against the
+certificate's addresses.
+
+Sources: RFC 8446; RFC 9525 (names in certificates).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cryptography import x509
+from OpenSSL import SSL, crypto
+from service_identity import CertificateError, VerificationError
+from service_identity.hazmat import DNS_ID
+from service_identity.pyopenssl import verify_hostname, verify_ip_address
+from twisted.internet.defer import Deferred
+from twisted.internet.error import (
+    ConnectingCancelledError,
+    ConnectionAborted,
+    ConnectionDone,
+    ConnectionLost,
+    NoProtocol,
+)
+from twisted.internet.interfaces import (
+    IAddress,
+    IHandshakeListener,
+    IProtocol,
+    IProtocolFactory,
+    IStreamClientEndpoint,
+    ITransport,
+)
+from twisted.internet.protocol import connectionDone
+from twisted.internet.ssl import (
+    Certificate,
+    TLSVersion,
+    optionsForClientTLS,
+    trustRootFromCertificates,
+)
+from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from pyptwist import limits
+from pyptwist.addresses import HostPort
+from pyptwist.alarm import Alarm
+from pyptwist.arguments import Arguments
+from pyptwist.errors import (
+    AuthenticationFailed,
+    ClosedByPeer,
+    ConfigurationError,
+    FramingError,
+    HandshakeFailed,
+    HandshakeTimeout,
+)
+from pyptwist.wrapping import WrappingFactory
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IReactorTime
+
+_AUTHORITIES = "ca"
+
+
+def authorities(arguments: Arguments) -> bytes | None:
+    """
+    Whom a client trusts to vouch for its servers.
+
+    :param arguments: ``ca`` names a file with the certificates of authorities, in
+        PEM; without it, those count that this machine trusts, or that OpenSSL's
+        variables ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` name.
+    :returns: what the file holds; None without one.
+    :raises ConfigurationError: if it cannot be read, or holds no certificate.
+    """
+    if _AUTHORITIES not in arguments:
+        return None
+    try:
+        with Path(arguments.require(_AUTHORITIES)).open("rb") as file:
+            data = file.read(limits.CERTIFICATES + 1)
+    except (OSError, ValueError) as error:
+        problem = getattr(error, "strerror", None) or "no such file"
+        raise ConfigurationError(f"the file of {_AUTHORITIES!r}: {problem}") from None
+    if len(data) > limits.CERTIFICATES:
+        raise ConfigurationError(f"the file of {_AUTHORITIES!r} is too large")
+    _certificates(data)
+    return data
+
+
+def securing(
+    endpoint: IStreamClientEndpoint,
+    reactor: IReactorTime,
+    serverName: str,
+    authorities: bytes | None = None,
+    protocols: tuple[bytes, ...] = (),
+    handshakeTimeout: float = limits.TLS_HANDSHAKE,
+) -> IStreamClientEndpoint:
+    """
+    Put TLS, of version 1.2 at least, over a client endpoint.
+
+    :param endpoint: makes the connection below.
+    :param serverName: whose certificate the server must have: a host name, which
+        also is what the server is told (SNI), or an IP address, which it is not.
+    :param authorities: see the function of this name.
+    :param protocols: offered by ALPN, the best one first; none for no ALPN.
+    :param handshakeTimeout: seconds from the connection below to the end of the
+        handshake.
+    :returns: an endpoint whose ``connect()`` fires when the server is known to be
+        the right one.  It fails with a ``ConnectError`` kind (of which
+        ``AuthenticationFailed`` says that the certificate was refused),
+        ``NoProtocol`` or a cancellation only.
+    :raises ConfigurationError: if the name can be in no certificate.
+    """
+    name = _canonical(serverName)
+    # What OpenSSL reads when a context is made; who changes it wants another one.
+    places = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
+    return TLSClientEndpoint(
+        endpoint, reactor, name, _options(name, authorities, protocols, places), handshakeTimeout
+    )
+
+
+def _certificates(data: bytes) -> list[Certificate]:
+    try:
+        found = x509.load_pem_x509_certificates(data)
+    except ValueError:
+        raise ConfigurationError(
+            f"the file of {_AUTHORITIES!r} must hold certificates, in PEM"
+        ) from None
+    return [Certificate(crypto.X509.from_cryptography(one)) for one in found]
+
+
+def _isAddress(name: str) -> bool:
+    return HostPort(name, 0).ip is not None
+
+
+def _canonical(name: str) -> str:
+    """
+    :returns: the name as it stands in certificates; Go's clients leave the dot at
+        its end away, too.
+    """
+    if _isAddress(name):
+        return name
+    try:
+        ascii_ = name.removesuffix(".").encode("idna").decode("ascii").lower()
+        DNS_ID(ascii_)
+    except ValueError:
+        raise ConfigurationError("the server's name is no host name") from None
+    return ascii_
+
+
+@lru_cache(limits.TLS_CONTEXTS)
+def _options(
+    name: str,
+    data: bytes | None,
+    protocols: tuple[bytes, ...],
+    places: tuple[str | None, str | None],
+) -> Any:
+    """
+    Reading all of the world's authorities takes tens of milliseconds.
+
+    :returns: Twisted's maker of connections.
+    """
+    return optionsForClientTLS(
+        name,
+        trustRoot=None if data is None else trustRootFromCertificates(_certificates(data)),
+        acceptableProtocols=list(protocols) or None,
+        extraCertificateOptions={"raiseMinimumTo": TLSVersion.TLSv1_2},
+    )
+
+
+@implementer(IStreamClientEndpoint)
+class TLSClientEndpoint:
+    """
+    See ``securing``.
+    """
+
+    def __init__(
+        self,
+        endpoint: IStreamClientEndpoint,
+        reactor: IReactorTime,
+        name: str,
+        options: Any,
+        timeout: float,
+    ) -> None:
+        self._endpoint = endpoint
+        self._reactor = reactor
+        self._name = name
+        self._options = options
+        self._timeout = timeout
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
+        # It ends when the handshake does, in either way; when there is no connection
+        # to have one on; or when it is cancelled, behind which these are ignored.
+        result: Deferred[IProtocol] = Deferred(lambda _: cancel())
+
+        def failed(reason: Failure) -> None:
+            if not result.called:
+                result.errback(reason)
+
+        def cancel() -> None:
+            if secured.transport is None:
+                below.cancel()
+            else:
+                result.errback(ConnectingCancelledError(secured.transport.getPeer()))
+                secured.transport.abortConnection()
+
+        secured = _Secured(
+            self._reactor, self._name, protocolFactory.buildProtocol, result.callback, failed
+        )
+        factory = TLSMemoryBIOFactory(
+            self._options,
+            True,
+            _OneSecured(protocolFactory, secured, self._timeout),
+            clock=self._reactor,
+        )
+        below = self._endpoint.connect(factory)
+        below.addCallbacks(_ignore, failed)
+        return result
+
+
+def _ignore(result: object) -> None:
+    pass
+
+
+class _OneSecured(WrappingFactory):
+    """
+    Gives the one protocol that was made beforehand.
+    """
+
+    def __init__(self, application: IProtocolFactory, secured: _Secured, timeout: float) -> None:
+        super().__init__(application)
+        self._secured: _Secured | None = secured
+        self._timeout = timeout
+
+    def buildProtocol(self, addr: IAddress | None) -> _Secured | None:  # type: ignore[override]
+        # Twisted's connector keeps its factory, in a cycle; not the connection with it.
+        secured, self._secured = self._secured, None
+        if secured is not None:
+            secured.begin(addr, self._timeout)
+        return secured
+
+
+@implementer(IProtocol, IHandshakeListener)
+class _Secured:
+    """
+    Stands between Twisted's TLS and the application's protocol, which is built
+    when the handshake is over, and has the TLS connection for its transport.
+    """
+
+    transport: Any = None
+
+    def __init__(
+        self,
+        reactor: IReactorTime,
+        name: str,
+        build: Callable[[Any], IProtocol | None],
+        ready: Callable[[IProtocol], object],
+        failed: Callable[[Failure], object],
+    ) -> None:
+        self._name = name
+        self._build: Callable[[Any], IProtocol | None] | None = build
+        self._ready: Callable[[IProtocol], object] | None = ready
+        self._failed: Callable[[Failure], object] | None = failed
+        self._reactor = reactor
+        self._deadline = Alarm(reactor)
+        self._protocol: IProtocol | None = None
+
+    def begin(self, address: IAddress | None, timeout: float) -> None:
+        """
+        The connection below is about to be there.
+
+        :param timeout: seconds for the handshake.
+        """
+        self._address = address
+        self._deadline.set(self._reactor.seconds() + timeout, self._late)
+
+    def makeConnection(self, transport: ITransport) -> None:
+        self.transport = transport
+        self.connectionMade()
+
+    def connectionMade(self) -> None:
+        """
+        The handshake is about to begin.
+        """
+
+    def handshakeCompleted(self) -> None:
+        build, ready = self._build, self._ready
+        if build is None or ready is None:
+            return
+        try:
+            self._checkName()
+            protocol = build(self._address)
+            if protocol is None:
+                raise NoProtocol
+        except Exception:
+            self._fail(Failure())
+            self.transport.abortConnection()
+            return
+        self._deadline.stop()
+        self._build = self._ready = self._failed = None
+        self._protocol = protocol
+        protocol.makeConnection(self.transport)
+        ready(protocol)
+
+    def dataReceived(self, data: bytes) -> None:
+        if self._protocol is not None:
+            self._protocol.dataReceived(data)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._deadline.stop()
+        protocol, self._protocol = self._protocol, None
+        self.transport = None
+        if protocol is None:
+            self._fail(_inHandshake(reason))
+        else:
+            protocol.connectionLost(_later(reason))
+
+    def _checkName(self) -> None:
+        """
+        Twisted has done so.  But it lets pass what it cannot make sense of, which
+        includes a certificate without any name.
+        """
+        check = verify_ip_address if _isAddress(self._name) else verify_hostname
+        try:
+            check(self.transport.getHandle(), self._name)
+        except (CertificateError, VerificationError):
+            raise _wrongName() from None
+
+    def _late(self) -> None:
+        self._fail(Failure(HandshakeTimeout("the TLS handshake took too long")))
+        if self.transport is not None:
+            self.transport.abortConnection()
+
+    def _fail(self, reason: Failure) -> None:
+        failed, self._failed = self._failed, None
+        self._build = self._ready = None
+        self._deadline.stop()
+        if failed is not None:
+            failed(reason)
+
+
+def _wrongName() -> AuthenticationFailed:
+    return AuthenticationFailed(
+        "the server's certificate is for another name: check the name, or set servername to"
+        " the one that it is for"
+    )
+
+
+def _inHandshake(reason: Failure) -> Failure:
+    error = reason.value
+    if isinstance(error, CertificateError | VerificationError):
+        return Failure(_wrongName())
+    if isinstance(error, SSL.Error):
+        return Failure(_refusal(_words(error)))
+    if isinstance(error, ConnectionDone | ConnectionLost | ConnectionAborted):
+        return Failure(ClosedByPeer("the server closed the connection in the TLS handshake"))
+    return reason
+
+
+def _refusal(words: str) -> HandshakeFailed:
+    if words == "certificate verify failed":
+        return AuthenticationFailed(
+            "the server's certificate was refused: it is out of date, or of an authority that"
+            f" this machine does not trust; a file of authorities can be given as {_AUTHORITIES!r}"
+        )
+    return HandshakeFailed(f"the TLS handshake failed: {words or 'no reason was given'}")
+
+
+def _words(error: SSL.Error) -> str:
+    """
+    :returns: OpenSSL's own, of a fixed set.
+    """
+    queue = error.args[0] if error.args else None
+    return str(queue[-1][-1]) if isinstance(queue, list) and queue else ""
+
+
+def _later(reason: Failure) -> Failure:
+    if isinstance(reason.value, SSL.Error):
+        return Failure(FramingError("the TLS connection was broken, or tampered with"))
+    return reason

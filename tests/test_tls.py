@@ -1,0 +1,475 @@
+"""
+Tests for ``pyptwist.tls``.
+"""
+
+from __future__ import annotations
+
+import os
+import weakref
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import (
+    ConnectError,
+    ConnectingCancelledError,
+    ConnectionDone,
+    ConnectionLost,
+    NoProtocol,
+)
+from twisted.internet.interfaces import (
+    IListeningPort,
+    IProtocolFactory,
+    IStreamClientEndpoint,
+    IStreamServerEndpoint,
+)
+from twisted.internet.ssl import TLSVersion
+from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
+from zope.interface.verify import verifyObject
+
+from pyptwist import limits
+from pyptwist.addresses import HostPort
+from pyptwist.arguments import Arguments
+from pyptwist.endpoints import wrapClient, wrapServer
+from pyptwist.errors import (
+    AuthenticationFailed,
+    Cause,
+    ClosedByPeer,
+    ConfigurationError,
+    FramingError,
+    HandshakeFailed,
+    HandshakeTimeout,
+    causeOfFailure,
+)
+from pyptwist.interfaces import (
+    Context,
+    IClientTransport,
+    IServerTransport,
+    IServerTransportEndpoint,
+)
+from pyptwist.testing import EndpointConformance, MemoryNetwork
+from pyptwist.testing.applications import Applications
+from pyptwist.tls import authorities, securing
+from pyptwist.transports.dummy import DummyCodec
+from tests.certificates import Authority, Issued, authority
+
+ADDRESS = HostPort("192.0.2.1", 443)
+
+
+@implementer(IStreamServerEndpoint)
+class TLSServer:
+    """
+    One of Twisted's, over any endpoint.
+    """
+
+    def __init__(self, below: Any, issued: Issued, clock: Any, **options: Any) -> None:
+        self.below = below
+        self.options = issued.options(**options)
+        self.clock = clock
+
+    def listen(self, factory: IProtocolFactory) -> Deferred[IListeningPort]:
+        listening: Deferred[IListeningPort] = self.below.listen(
+            TLSMemoryBIOFactory(self.options, False, factory, clock=self.clock)
+        )
+        return listening
+
+
+class TLSCase(SynchronousTestCase):
+    """
+    A network with a server on it.
+    """
+
+    def setUp(self) -> None:
+        self.network = MemoryNetwork()
+        self.servers = Applications()
+
+    def serve(self, issued: Issued, **options: Any) -> None:
+        """
+        Listen with TLS.
+        """
+        below = self.network.serverEndpoint(ADDRESS.host, ADDRESS.port)
+        server = TLSServer(below, issued, self.network.clock, **options)
+        self.successResultOf(server.listen(self.servers))
+
+    def endpoint(
+        self, name: str = "example.com", trusted: bytes | None = None, **options: Any
+    ) -> IStreamClientEndpoint:
+        """
+        A client of the server.
+        """
+        below = self.network.clientEndpoint(ADDRESS.host, ADDRESS.port)
+        trusted = trusted or authority().pem
+        return securing(below, self.network.clock, name, trusted, **options)
+
+    def attempt(self, *arguments: Any, **options: Any) -> Deferred[Any]:
+        """
+        Connect, as far as it goes.
+        """
+        self.applications = Applications()
+        attempt = self.endpoint(*arguments, **options).connect(self.applications)
+        self.network.pump()
+        return attempt
+
+    def failure(self, attempt: Deferred[Any], kind: type[Exception]) -> str:
+        """
+        :returns: what the failure of an attempt says.
+        """
+        reason = self.failureResultOf(attempt, kind)
+        self.assertEqual(self.applications.built, [])
+        if kind is not ConnectingCancelledError:  # it has the address by Twisted's will
+            self.assertTrue(reason.check(ConnectError))
+            self.assertNotIn(ADDRESS.host, str(reason.value))
+        self.network.pump(limits.TLS_HANDSHAKE)
+        self.assertEqual(self.network.clock.getDelayedCalls(), [])
+        self.assertFalse(any(end.connected for end in self.network.connections[-1]))
+        return str(reason.value)
+
+
+class CertificateTests(TLSCase):
+    """
+    Whose certificate is taken.
+    """
+
+    def test_right(self) -> None:
+        """
+        A name that has nothing to do with the host that is dialled.
+        """
+        self.serve(authority().issue(["example.org", "example.com"]))
+        for name in ("example.com", "EXAMPLE.com."):
+            client = self.successResultOf(self.attempt(name))
+            client.transport.write(b"question")
+            self.network.pump()
+            self.assertEqual(bytes(self.servers.built[-1].received), b"question")
+            self.assertEqual(client.transport.getHandle().get_servername(), b"example.com")
+            self.assertIsNone(client.transport.negotiatedProtocol)
+
+    def test_address(self) -> None:
+        """
+        An IP address instead of a name: nothing is asked for by SNI.
+        """
+        self.serve(authority().issue([], ["192.0.2.7", "2001:db8::7"]))
+        for name in ("192.0.2.7", "2001:db8::7"):
+            client = self.successResultOf(self.attempt(name))
+            self.assertIsNone(client.transport.getHandle().get_servername())
+        self.assertIn("servername", self.failure(self.attempt("192.0.2.8"), AuthenticationFailed))
+
+    def test_wrongName(self) -> None:
+        """
+        The text says what to do.
+        """
+        self.serve(authority().issue(["example.org"]))
+        attempt = self.attempt()
+        self.assertIn("servername", self.failure(attempt, AuthenticationFailed))
+
+    def test_cause(self) -> None:
+        """
+        A certificate that is refused is a matter of authentication.
+        """
+        self.serve(authority().issue(["example.org"]))
+        reason = self.failureResultOf(self.attempt())
+        self.assertIs(causeOfFailure(reason), Cause.AUTHENTICATION)
+
+    def test_noName(self) -> None:
+        """
+        The common name alone is none, whatever Twisted makes of it.
+        """
+        self.serve(authority().issue(["example.com"], nameless=True))
+        self.failure(self.attempt(), AuthenticationFailed)
+        self.flushLoggedErrors()
+
+    def test_strangeAuthority(self) -> None:
+        """
+        Somebody whom nobody knows vouches for the name.
+        """
+        self.serve(Authority().issue())
+        self.assertIn("'ca'", self.failure(self.attempt(), AuthenticationFailed))
+
+    def test_expired(self) -> None:
+        """
+        Out of date.
+        """
+        self.serve(authority().issue(days=-3))
+        self.assertIn("out of date", self.failure(self.attempt(), AuthenticationFailed))
+
+    def test_severalAuthorities(self) -> None:
+        """
+        Any of those in the file will do.
+        """
+        self.serve(authority().issue())
+        self.successResultOf(self.attempt(trusted=Authority().pem + authority().pem))
+
+    def test_platform(self) -> None:
+        """
+        Without a file, this machine's authorities are asked, who know nothing of
+        ours; OpenSSL's variable changes that.
+        """
+        self.serve(authority().issue())
+        self.patch(os, "environ", {k: v for k, v in os.environ.items() if "SSL_" not in k})
+        below = self.network.clientEndpoint(ADDRESS.host, ADDRESS.port)
+
+        def attempt() -> Deferred[Any]:
+            endpoint = securing(below, self.network.clock, "example.com")
+            self.applications = Applications()
+            attempt = endpoint.connect(self.applications)
+            self.network.pump()
+            return attempt
+
+        self.failure(attempt(), AuthenticationFailed)
+        # OpenSSL reads the process's own variables.
+        file = Path(self.mktemp())
+        file.write_bytes(authority().pem)
+        self.patch(os, "environ", _RealEnvironment(SSL_CERT_FILE=str(file)))
+        self.addCleanup(os.unsetenv, "SSL_CERT_FILE")
+        os.putenv("SSL_CERT_FILE", str(file))
+        self.successResultOf(attempt())
+
+
+class _RealEnvironment(dict[str, str]):
+    def __init__(self, **more: str) -> None:
+        super().__init__({**os.environ, **more})
+
+
+class HandshakeTests(TLSCase):
+    """
+    What else may happen before TLS is agreed upon.
+    """
+
+    def test_interface(self) -> None:
+        """
+        It is an endpoint.
+        """
+        verifyObject(IStreamClientEndpoint, self.endpoint())
+
+    def test_versions(self) -> None:
+        """
+        1.2 and 1.3 are spoken; an older server is told so.
+        """
+        for newest, spoken in ((TLSVersion.TLSv1_2, "TLSv1.2"), (TLSVersion.TLSv1_3, "TLSv1.3")):
+            self.setUp()
+            self.serve(authority().issue(), lowerMaximumSecurityTo=newest)
+            client = self.successResultOf(self.attempt())
+            self.assertEqual(client.transport.getHandle().get_protocol_version_name(), spoken)
+
+    def test_noTLS(self) -> None:
+        """
+        The server says something else, or that it will not.
+        """
+        alert = bytes.fromhex("15030300020246")
+        for said, words in ((b"HTTP/1.1 400 Bad Request\r\n\r\n", "version"), (alert, "alert")):
+            self.setUp()
+            self.servers.begin = lambda transport, said=said: transport.write(said)
+            self.listenPlainly()
+            self.assertIn(words, self.failure(self.attempt(), HandshakeFailed))
+
+    def listenPlainly(self) -> None:
+        """
+        Without TLS.
+        """
+        below = self.network.serverEndpoint(ADDRESS.host, ADDRESS.port)
+        self.successResultOf(below.listen(self.servers))
+
+    def test_closed(self) -> None:
+        """
+        The server hangs up.
+        """
+        self.servers.begin = lambda transport: transport.loseConnection()
+        self.listenPlainly()
+        self.failure(self.attempt(), ClosedByPeer)
+
+    def test_aborted(self) -> None:
+        """
+        Or resets the connection.
+        """
+        self.servers.begin = lambda transport: transport.abortConnection()
+        self.listenPlainly()
+        self.failure(self.attempt(), ClosedByPeer)
+
+    def test_silence(self) -> None:
+        """
+        It says nothing: that ends.
+        """
+        self.listenPlainly()
+        attempt = self.attempt()
+        self.network.pump(limits.TLS_HANDSHAKE - 1)
+        self.assertNoResult(attempt)
+        self.network.pump(1)
+        self.failure(attempt, HandshakeTimeout)
+
+    def test_refused(self) -> None:
+        """
+        Nobody is there: what the network says is passed on.
+        """
+        self.failureResultOf(self.attempt(), ConnectError)
+        self.assertEqual(self.network.connections, [])
+        self.assertEqual(self.network.clock.getDelayedCalls(), [])
+
+    def test_cancelled(self) -> None:
+        """
+        Before the connection, and in the handshake.
+        """
+        self.listenPlainly()
+        applications = Applications()
+        attempt: Deferred[Any] = self.endpoint().connect(applications)
+        attempt.cancel()
+        self.failureResultOf(attempt, ConnectingCancelledError)
+        attempt = self.attempt()
+        attempt.cancel()
+        self.failure(attempt, ConnectingCancelledError)
+
+    def test_noProtocol(self) -> None:
+        """
+        The application's factory refuses.
+        """
+        self.serve(authority().issue())
+        applications = Applications()
+        applications.isOpen = False
+        attempt = self.endpoint().connect(applications)
+        self.network.pump()
+        self.failureResultOf(attempt, NoProtocol)
+        self.assertFalse(any(end.connected for end in self.network.connections[-1]))
+
+    def test_protocols(self) -> None:
+        """
+        Offered in their order.
+        """
+        self.serve(authority().issue(), acceptableProtocols=[b"http/1.1", b"h2"])
+        client = self.successResultOf(self.attempt(protocols=(b"http/1.1",)))
+        self.assertEqual(client.transport.negotiatedProtocol, b"http/1.1")
+        client = self.successResultOf(self.attempt())
+        self.assertIsNone(client.transport.negotiatedProtocol)
+
+    def test_names(self) -> None:
+        """
+        What cannot be in a certificate.
+        """
+        for name in ("", "a b", "*.example.com", "a" * 64 + ".com", "-\N{SNOWMAN}\0", "a..b"):
+            self.assertRaises(ConfigurationError, self.endpoint, name)
+
+
+class ConnectionTests(TLSCase):
+    """
+    From then on.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.serve(authority().issue())
+        self.client: Any = self.successResultOf(self.attempt())
+        self.server: Any = self.servers.built[0]
+        self.tcp = self.network.connections[0]
+
+    def test_end(self) -> None:
+        """
+        In order, from the other side.
+        """
+        self.server.transport.write(b"last words")
+        self.server.transport.loseConnection()
+        self.network.pump()
+        self.assertEqual(bytes(self.client.received), b"last words")
+        self.assertTrue(self.client.lost[0].check(ConnectionDone))
+
+    def test_truncated(self) -> None:
+        """
+        TCP ends where TLS does not.
+        """
+        self.tcp[1].loseConnection()
+        self.network.pump()
+        self.assertTrue(self.client.lost[0].check(ConnectionLost))
+
+    def test_tampered(self) -> None:
+        """
+        A record that is none.
+        """
+        self.tcp[1].write(b"\x17\x03\x03\x00\x20" + bytes(32))
+        self.network.pump()
+        self.assertTrue(self.client.lost[0].check(FramingError))
+
+    def test_remains(self) -> None:
+        """
+        Nothing, at once, but for what Twisted's TLS leaves to the collector: not us.
+        """
+        standing = weakref.ref(self.client.transport.wrappedProtocol)
+        self.server.transport.loseConnection()
+        self.network.pump()
+        self.assertIsNone(standing())
+
+
+class AuthoritiesTests(SynchronousTestCase):
+    """
+    Tests for ``authorities``.
+    """
+
+    def test_none(self) -> None:
+        """
+        This machine's.
+        """
+        self.assertIsNone(authorities(Arguments()))
+
+    def test_file(self) -> None:
+        """
+        The file's.
+        """
+        file = Path(self.mktemp())
+        file.write_bytes(authority().pem)
+        self.assertEqual(authorities(Arguments(ca=str(file))), authority().pem)
+
+    def test_wrong(self) -> None:
+        """
+        The text names the argument, not the file.
+        """
+        junk, huge = Path(self.mktemp()), Path(self.mktemp())
+        junk.write_bytes(b"junk")
+        huge.write_bytes(bytes(limits.CERTIFICATES + 1))
+        for path in (junk, huge, "/nowhere", "/", "a\0b", ""):
+            error = self.assertRaises(ConfigurationError, authorities, Arguments(ca=str(path)))
+            self.assertIn("'ca'", str(error))
+            self.assertNotIn(str(path) or "-", str(error).replace("'ca'", ""))
+
+
+@implementer(IClientTransport, IServerTransport)
+class Secured:
+    """
+    A codec over TLS, as a method.
+    """
+
+    name = "dummy"
+    issued = authority().issue()
+
+    def clientEndpoint(
+        self, context: Context, target: HostPort | None, arguments: Arguments
+    ) -> IStreamClientEndpoint:
+        if target is None:
+            raise ConfigurationError("it needs a target")
+        below = context.network.clientEndpoint(target.host, target.port)
+        secured = securing(below, context.reactor, "example.com", authority().pem)
+        return wrapClient(secured, context.reactor, DummyCodec, self.name, context.metrics)
+
+    def serverEndpoint(
+        self, context: Context, bind: HostPort, arguments: Arguments
+    ) -> IServerTransportEndpoint:
+        below = context.network.serverEndpoint(bind.host, bind.port)
+        secured = TLSServer(below, self.issued, context.reactor)
+        return wrapServer(secured, context.reactor, DummyCodec, self.name, metrics=context.metrics)
+
+
+class CodecTests(EndpointConformance, SynchronousTestCase):
+    """
+    A codec's connection over TLS behaves as over TCP.
+    """
+
+    method = Secured
+    plain = True
+
+    def test_closeWhilePaused(self) -> None:
+        """
+        Who does not read any more need not wait for long for TLS to end.
+        """
+        client, server = self.connected()
+        client.transport.pauseProducing()
+        client.transport.loseConnection()
+        client.transport.pauseProducing()
+        self.network.pump(1)
+        self.assertEqual([len(client.lost), len(server.lost)], [1, 1])
+        self.assertAtRest()
