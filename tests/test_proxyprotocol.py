@@ -17,7 +17,8 @@ from pyptwist import decoy, limits
 from pyptwist.arguments import Arguments
 from pyptwist.errors import Cause, ConfigurationError
 from pyptwist.interfaces import Context
-from pyptwist.proxyprotocol import AnnouncedNetwork, Door, _networks
+from pyptwist.proxyprotocol import AnnouncedNetwork, Door
+from pyptwist.ranges import AddressRanges
 from pyptwist.registry import Methods
 from pyptwist.testing import MemoryNetwork, memoryContext
 from pyptwist.testing.applications import Applications
@@ -326,7 +327,7 @@ class StrangerTests(BehindBalancer):
         """
         A method may build nothing.
         """
-        door = Door(self.context, _networks("127.0.0.1"), "x")
+        door = Door(self.context, AddressRanges("x", "127.0.0.1"), "x")
         nobody = Applications()
         nobody.isOpen = False
         endpoint = AnnouncedNetwork(self.network, door).serverEndpoint(BRIDGE.host, BRIDGE.port)
@@ -386,8 +387,8 @@ class OptionTests(SynchronousTestCase):
         """
         By default it is this machine, in all of its spellings.
         """
-        door = Door(self.context, _networks("127.0.0.0/8,::1"), "x")
-        wide = Door(self.context, _networks("10.0.0.0/8, 2001:db8::/32"), "x")
+        door = Door(self.context, AddressRanges("x", "127.0.0.0/8,::1"), "x")
+        wide = Door(self.context, AddressRanges("x", "10.0.0.0/8, 2001:db8::/32"), "x")
         for host, expected in (
             ("127.0.0.1", (True, False)),
             ("127.9.9.9", (True, False)),
@@ -408,7 +409,9 @@ class OptionTests(SynchronousTestCase):
         """
         A method over UDP cannot have headers, and does not go on without.
         """
-        network = AnnouncedNetwork(self.network, Door(self.context, [], "x"))
+        network = AnnouncedNetwork(
+            self.network, Door(self.context, AddressRanges("x", "::1"), "x")
+        )
         with self.assertRaises(ConfigurationError):
             network.bindDatagrams(DatagramProtocol(), "192.0.2.1", 53)
         self.network.serverEndpoint(SITE.host, SITE.port).listen(Applications())

@@ -1,0 +1,156 @@
+"""
+TLS over a network's listeners: the server's side, with a certificate that changes.
+
+Certificates are renewed every few weeks, by programs that replace files.  So the
+files are looked at for each connection, and read when they have changed.  What
+cannot be used then, such as a new certificate whose key is not there yet, is said in
+the log, and the old one is used on.
+
+Source: RFC 8446.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from OpenSSL import SSL, crypto
+from twisted.internet.interfaces import (
+    IListeningPort,
+    IOpenSSLServerConnectionCreator,
+    IProtocolFactory,
+    IStreamServerEndpoint,
+)
+from twisted.internet.ssl import CertificateOptions, TLSVersion
+from twisted.logger import Logger
+from twisted.protocols.tls import TLSMemoryBIOFactory
+from zope.interface import implementer
+
+from pyptwist import limits
+from pyptwist.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from twisted.internet.defer import Deferred
+
+_State: TypeAlias = tuple[tuple[int, int, int], ...]
+
+
+@implementer(IOpenSSLServerConnectionCreator)
+class CertificateFiles:
+    """
+    A certificate and its key, in two files.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self, certificate: str, key: str, protocols: tuple[bytes, ...] = (b"http/1.1",)
+    ) -> None:
+        """
+        :param certificate: a file with the certificate, and behind it those that
+            vouch for it, in PEM.
+        :param key: a file with its private key, in PEM, without a password.
+        :param protocols: accepted by ALPN, the best one first.
+        :raises ConfigurationError: if they cannot be read, or do not belong together.
+        """
+        self._files = certificate, key
+        self._protocols = protocols
+        self._seen = self._look()
+        self._context = self._load()
+
+    def serverConnectionForTLS(self, protocol: Any) -> SSL.Connection:
+        """
+        See ``IOpenSSLServerConnectionCreator``.
+        """
+        seen = self._look()
+        if seen != self._seen:
+            self._seen = seen
+            self._refresh()
+        return SSL.Connection(self._context, None)
+
+    def _look(self) -> _State | None:
+        """
+        :returns: what changes when a file does; None if one is missing.
+        """
+        try:
+            found = [os.stat(file) for file in self._files]
+        except OSError:
+            return None
+        return tuple((one.st_mtime_ns, one.st_ino, one.st_size) for one in found)
+
+    def _refresh(self) -> None:
+        try:
+            self._context = self._load()
+        except ConfigurationError as error:
+            self._log.error("The new certificate is not used: {error}", error=error)
+        else:
+            self._log.info("The certificate was read anew")
+
+    def _load(self) -> SSL.Context:
+        certificate, key = (_read(file) for file in self._files)
+        try:
+            chain = x509.load_pem_x509_certificates(certificate)
+        except ValueError:
+            raise ConfigurationError("the file of 'cert' must hold certificates, in PEM") from None
+        try:
+            private: Any = load_pem_private_key(key, None)
+        except (ValueError, TypeError):
+            raise ConfigurationError(
+                "the file of 'key' must hold a private key, in PEM, without a password"
+            ) from None
+        first, *others = [crypto.X509.from_cryptography(one) for one in chain]
+        options: Any = CertificateOptions(
+            privateKey=crypto.PKey.from_cryptography_key(private),
+            certificate=first,
+            extraCertChain=others,
+            acceptableProtocols=list(self._protocols) or None,
+            raiseMinimumTo=TLSVersion.TLSv1_2,
+        )
+        try:
+            return options.getContext()  # type: ignore[no-any-return]
+        except SSL.Error:
+            raise ConfigurationError(
+                "the files of 'cert' and 'key' do not belong together"
+            ) from None
+
+
+def securingServer(
+    endpoint: IStreamServerEndpoint, reactor: Any, certificate: CertificateFiles
+) -> IStreamServerEndpoint:
+    """
+    Put TLS over a server endpoint.
+    """
+    return _TLSServerEndpoint(endpoint, reactor, certificate)
+
+
+@implementer(IStreamServerEndpoint)
+class _TLSServerEndpoint:
+    def __init__(
+        self, endpoint: IStreamServerEndpoint, reactor: Any, certificate: CertificateFiles
+    ) -> None:
+        self._endpoint = endpoint
+        self._reactor = reactor
+        self._certificate = certificate
+
+    def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
+        factory = TLSMemoryBIOFactory(
+            self._certificate, False, protocolFactory, clock=self._reactor
+        )
+        factory.noisy = False
+        listening: Deferred[IListeningPort] = self._endpoint.listen(factory)
+        return listening
+
+
+def _read(file: str) -> bytes:
+    try:
+        with Path(file).open("rb") as opened:
+            data = opened.read(limits.CERTIFICATES + 1)
+    except (OSError, ValueError) as error:
+        problem = getattr(error, "strerror", None) or "no such file"
+        raise ConfigurationError(f"{file} cannot be read: {problem}") from None
+    if len(data) > limits.CERTIFICATES:
+        raise ConfigurationError(f"{file} is too large")
+    return data
