@@ -48,7 +48,10 @@ class Folder(File):
     def getChild(self, path: bytes, request: Any) -> Any:
         if path.startswith(b".") and path != _WELL_KNOWN:
             return self.childNotFound
-        return super().getChild(path, request)  # type: ignore[no-untyped-call]
+        try:
+            return super().getChild(path, request)  # type: ignore[no-untyped-call]
+        except ValueError:
+            return self.childNotFound  # no file can have such a name
 
     def directoryListing(self) -> Any:
         return self.childNotFound
