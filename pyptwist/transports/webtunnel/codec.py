@@ -21,6 +21,8 @@ Source: Tor's webtunnel 0.0.2, ``transport/httpupgrade``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import h11
 
 from pyptwist import limits
@@ -100,17 +102,29 @@ class WebTunnelServerCodec(TunnelCodec):
     server's first payload waits for the client's, behind which nothing is lost; or
     for ``limits.WEBTUNNEL_HUSH`` seconds, so that clients who wait for the server to
     speak are not left waiting.  tor's clients always begin.
+
+    :ivar forwardedFor: the values of ``X-Forwarded-For``, in order.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, forwardedFor: Sequence[bytes] = ()) -> None:
+        """
+        :param forwardedFor: what the request says of where the client is.
+        """
         super().__init__()
+        self.forwardedFor = forwardedFor
         self._held: bytearray | None = bytearray()
 
     def begin(self) -> None:
+        self.open()
+
+    def open(self) -> None:
+        """
+        Answer the request.
+        """
         self.transmit(SWITCHING)
+        self.ready()
         self.nextTimer = self.now + limits.WEBTUNNEL_HUSH
         self.state = self._first
-        self.established()
 
     def send(self, data: bytes, now: float) -> list[Effect]:
         if self._held is not None:

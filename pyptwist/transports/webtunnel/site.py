@@ -11,9 +11,7 @@ comes, since nobody here wants it.
 
 from __future__ import annotations
 
-import hmac
-from collections.abc import Callable
-from hashlib import sha256
+from collections.abc import Callable, Iterator
 from io import BytesIO
 from typing import Any
 
@@ -27,36 +25,10 @@ from twisted.web.server import Request, Site
 from pyptwist import limits
 from pyptwist.alarm import Alarm
 from pyptwist.connection import CodecConnection
-from pyptwist.transports.webtunnel.url import plainPath
+from pyptwist.transports.webtunnel.secret import Secret
 
 #: Makes the tunnel's end, for the request that asked for it.
 Opener = Callable[[Any], CodecConnection]
-
-
-class Secret:
-    """
-    The path, as something to compare with.
-    """
-
-    def __init__(self, path: str) -> None:
-        """
-        :param path: of the URL.
-        """
-        self._digest = _digest(path.encode("ascii"))
-
-    def isKnownTo(self, request: Any) -> bool:
-        """
-        :param request: of twisted.web, whole.
-        :returns: does it ask for the tunnel?
-        """
-        # In this order, so that the time it takes tells nothing of the path.
-        return (
-            hmac.compare_digest(_digest(request.uri), self._digest)
-            and request.method == b"GET"
-            and request.clientproto == b"HTTP/1.1"
-            and _lists(request, b"connection", b"upgrade")
-            and _lists(request, b"upgrade", b"websocket")
-        )
 
 
 class _Nowhere(BytesIO):
@@ -73,7 +45,9 @@ class _Request(Request):
 
     def process(self) -> None:
         site = self.channel.site
-        if site.secret.isKnownTo(self):
+        version = self.clientproto.removeprefix(b"HTTP/")
+        headers = _flat(self.requestHeaders)
+        if site.secret.isKnownTo(self.method, self.uri, version, headers):
             self.channel.open(site.opens(self))
         else:
             super().process()  # type: ignore[no-untyped-call]
@@ -194,10 +168,5 @@ class TunnelSite(Site):
         return [b"http/1.1"]
 
 
-def _digest(target: bytes) -> bytes:
-    return sha256(plainPath(target)).digest()
-
-
-def _lists(request: Any, header: bytes, word: bytes) -> bool:
-    lines = request.requestHeaders.getRawHeaders(header, [])
-    return any(part.strip().lower() == word for line in lines for part in line.split(b","))
+def _flat(headers: Any) -> Iterator[tuple[bytes, bytes]]:
+    return ((name, value) for name, values in headers.getAllRawHeaders() for value in values)

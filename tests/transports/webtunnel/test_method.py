@@ -22,8 +22,9 @@ from pyptwist.state import StateDirectory
 from pyptwist.testing import EndpointConformance
 from pyptwist.testing.applications import Applications
 from pyptwist.testing.endpointcase import BRIDGE
+from pyptwist.transports.webtunnel.announcement import inventedAddress
 from pyptwist.transports.webtunnel.client import WebTunnelClient
-from pyptwist.transports.webtunnel.server import WebTunnelServer, inventedAddress
+from pyptwist.transports.webtunnel.server import WebTunnelServer
 from tests.certificates import authority
 
 

@@ -31,7 +31,8 @@ from pyptwist.metrics import Metrics
 from pyptwist.testing.applications import Applications
 from pyptwist.transports.webtunnel.codec import SWITCHING, WebTunnelServerCodec
 from pyptwist.transports.webtunnel.folder import siteRoot
-from pyptwist.transports.webtunnel.site import Secret, TunnelSite
+from pyptwist.transports.webtunnel.secret import Secret
+from pyptwist.transports.webtunnel.site import TunnelSite
 
 _LOCAL = IPv4Address("TCP", "192.0.2.1", 80)
 _TURN = 1e-6
@@ -91,6 +92,19 @@ class Connection(StringTransport):
         self.disconnecting = True
 
 
+class Theirs(Site):
+    """
+    twisted.web's, which has no HTTP/2 to offer, either.
+    """
+
+    protocol = HTTPChannel  # type: ignore[assignment]
+
+    def log(self, request: Any) -> None:
+        """
+        Nothing.
+        """
+
+
 class SiteCase(SynchronousTestCase):
     """
     Our site, and one of twisted.web's.
@@ -110,11 +124,9 @@ class SiteCase(SynchronousTestCase):
         (folder / ".well-known" / "proof").write_text("proven")
         self.root = siteRoot(Arguments(site=str(folder)))
         self.applications = Applications()
-        self.ours = self.site(self.root)
+        self.ours: Any = self.site(self.root)
         self.ours.doStart()
-        self.theirs: Any = Site(self.root, reactor=self.clock, timeout=60)
-        self.theirs.protocol = HTTPChannel  # it has no HTTP/2 to offer, either
-        self.theirs.log = lambda request: None
+        self.theirs = Theirs(self.root, reactor=self.clock, timeout=60)
 
     def site(self, root: Resource) -> TunnelSite:
         """
