@@ -25,7 +25,8 @@ from tests.integration.tornet import (
     clientsOf,
     freePorts,
 )
-from tests.nginx import TUNNEL, nginx
+from tests.interop.nginx import nginx
+from tests.interop.test_webtunnel import TUNNEL
 from tests.peers import requirePeer
 
 #: What the client fetches, in bytes.

@@ -21,13 +21,26 @@ from pyptwist.transports.webtunnel.client import WebTunnelClient
 from pyptwist.transports.webtunnel.server import WebTunnelServer
 from tests.certificates import Authority, authority
 from tests.interop.exchange import MIB, ends, exchange
+from tests.interop.nginx import nginx
 from tests.interop.ours import Server, connecting, serve
-from tests.nginx import TUNNEL, nginx
 from tests.peers import requirePeer
 
 SIZE: Final = 16 * MIB
 NAME: Final = "tunnel.example"
 URL: Final = f"https://{NAME}/secret"
+
+#: What operators are told to have.
+TUNNEL: Final = """
+    location = /secret {{
+        proxy_pass http://127.0.0.1:{port};
+        proxy_http_version 1.1;
+        proxy_set_header Host $host;
+        proxy_set_header Upgrade $http_upgrade;
+        proxy_set_header Connection "upgrade";
+        proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+        proxy_buffering off;
+    }}
+"""
 
 #: nginx's own site, but for the secret path.
 IN_FRONT: Final = "root {root};" + TUNNEL

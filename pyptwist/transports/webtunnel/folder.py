@@ -7,6 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from twisted.web.pages import notFound
 from twisted.web.resource import Resource
 from twisted.web.static import File
 from twisted.web.util import redirectTo
@@ -15,6 +16,9 @@ from pyptwist.arguments import Arguments
 from pyptwist.errors import ConfigurationError
 
 _SITE = "site"
+
+#: The page for what is not there, if there is one, as other web servers have it.
+_NOT_FOUND = "404.html"
 
 #: What is hidden by its name, and public all the same (RFC 8615).
 _WELL_KNOWN = b".well-known"
@@ -37,7 +41,9 @@ def siteRoot(arguments: Arguments) -> Resource:
         raise ConfigurationError(
             f"the option {_SITE!r} must name a folder with a web site's files"
         )
-    return Folder(arguments.require(_SITE))
+    folder: Any = Folder(arguments.require(_SITE))
+    folder.childNotFound = _NotFound(folder.child(_NOT_FOUND))
+    return folder  # type: ignore[no-any-return]
 
 
 class Folder(File):
@@ -60,3 +66,27 @@ class Folder(File):
         # twisted.web would name a scheme and a port, which are not those that the
         # visitor of a reverse proxy knows.
         return redirectTo(b"/" + request.path.strip(b"/") + b"/", request)
+
+
+class _NotFound(Resource):
+    """
+    Instead of twisted.web's own words, which tell what this server is.
+    """
+
+    isLeaf = True
+
+    def __init__(self, file: Any) -> None:
+        """
+        :param file: that need not exist.
+        """
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._file = file
+
+    def render(self, request: Any) -> Any:
+        try:
+            page = self._file.getContent()
+        except OSError:
+            return notFound().render(request)
+        request.setResponseCode(404)
+        request.setHeader(b"content-type", b"text/html")
+        return page

@@ -43,6 +43,12 @@ class _Request(Request):
 
     channel: Channel
 
+    def __repr__(self) -> str:
+        """
+        :returns: nothing of it: twisted.web logs some of them.
+        """
+        return "<Request>"
+
     def process(self) -> None:
         site = self.channel.site
         version = self.clientproto.removeprefix(b"HTTP/")

@@ -115,7 +115,7 @@ class SiteCase(SynchronousTestCase):
         # Files are sent by it, and it has a clock of its own.
         cooperator = Cooperator(scheduler=lambda call: self.clock.callLater(_TURN, call))
         self.patch(_producer_helpers, "cooperate", cooperator.cooperate)
-        folder = Path(self.mktemp())
+        self.folder = folder = Path(self.mktemp())
         (folder / "sub").mkdir(parents=True)
         (folder / ".well-known").mkdir()
         (folder / "index.html").write_text("<title>Ordinary</title>")
@@ -293,7 +293,9 @@ class LikenessTests(SiteCase):
         globalLogPublisher.addObserver(observer)
         self.addCleanup(globalLogPublisher.removeObserver, observer)
         connection = self.connect()
-        connection.say(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        for method in (b"GET", b"HEAD", b"POST", b"BREW"):
+            for path in (b"/", b"/secret", b"/sub"):
+                connection.say(method + b" " + path + b" HTTP/1.1\r\nHost: a\r\n\r\n")
         connection.settle(limits.WEB_IDLE)
         self.connect().say(OPENING)
         self.assertNotIn(_PEER.host, file.getvalue())
@@ -417,6 +419,17 @@ class FolderTests(SiteCase):
             b"/index.html%00",
         ):
             self.assertIn(b"404", self.get(path).partition(b"\r\n")[0], path)
+
+    def test_notFound(self) -> None:
+        """
+        In the words of the site, if it has a page for that; it may come and go.
+        """
+        self.assertIn(b"No Such Resource", self.get(b"/nothing"))
+        (self.folder / "404.html").write_text("Gone fishing.")
+        for path in (b"/nothing", b"/secret", b"/sub/", b"/sub/nothing", b"/.hidden"):
+            self.assertIn(b"404 Not Found", self.get(path))
+            self.assertTrue(self.get(path).endswith(b"\r\n\r\nGone fishing."))
+        self.assertIn(b"200 OK", self.get(b"/404.html"))
 
     def test_redirect(self) -> None:
         """

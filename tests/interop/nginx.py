@@ -15,19 +15,6 @@ from pyptwist.testing.streams import Address
 from tests.certificates import Issued
 from tests.peers import requirePeer
 
-#: What webtunnel's operators are told to have, for the path /secret.
-TUNNEL: Final = """
-    location = /secret {{
-        proxy_pass http://127.0.0.1:{port};
-        proxy_http_version 1.1;
-        proxy_set_header Host $host;
-        proxy_set_header Upgrade $http_upgrade;
-        proxy_set_header Connection "upgrade";
-        proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-        proxy_buffering off;
-    }}
-"""
-
 _CONFIGURATION: Final = """
 daemon off;
 master_process off;
