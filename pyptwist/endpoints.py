@@ -138,7 +138,7 @@ def _ignore(result: object) -> None:
     pass
 
 
-def _notBuilt(reason: Failure) -> None:
+def logUnbuilt(reason: Failure) -> None:
     """
     Nobody waits for a connection that was accepted.  Strangers' failures are no
     news; but what the application's factory raised is, as below any other server.
@@ -244,7 +244,7 @@ class CodecServerEndpoint:
                 self._metrics,
                 protocolFactory.buildProtocol,
                 _ignore,
-                _notBuilt,
+                logUnbuilt,
                 self._refusals,
             )
             connection.setDeadline(self._timeout)

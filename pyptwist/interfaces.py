@@ -139,6 +139,9 @@ class IClientTransport(ITransportMethod):
 class IServerTransportEndpoint(IStreamServerEndpoint):
     """
     A stream server endpoint that knows what its clients need.
+
+    One whose clients do not connect to where it listens may have an attribute
+    ``clientAddress`` as well, a ``HostPort`` that bridge lines are to name instead.
     """
 
     clientArguments: Arguments = Attribute(

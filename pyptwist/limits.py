@@ -498,6 +498,24 @@ MEEK_SESSIONS_EACH: Final = 256
 #: The most that an operator may choose: all ports of a destination.
 MEEK_SESSIONS_MAXIMUM: Final = 65536
 
+# --- webtunnel ---------------------------------------------------------------
+
+#: Bytes of a server's answer.  16 KiB is h11's own bound, and above what servers
+#: allow in requests (8 KiB).
+WEBTUNNEL_HEAD: Final = 16 * 1024
+
+#: Seconds for which a server's first payload waits for the client's: longer than a
+#: lost segment takes to be sent again, so that it does not come together with the
+#: 101, and short for a person.
+WEBTUNNEL_HUSH: Final = 1.0
+
+#: Seconds without a byte after which a visitor's connection is closed: twisted.web's
+#: own, which is what makes it look like that.
+WEB_IDLE: Final = 60.0
+
+#: Seconds that it may take to close then: likewise.
+WEB_LINGER: Final = 15.0
+
 # --- Packages of others -----------------------------------------------------
 
 #: Characters of the name of a package that ``pyptwist new`` writes: with more,

@@ -13,9 +13,7 @@ what listens here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.interfaces import (
@@ -41,6 +39,7 @@ from pyptwist.errors import AuthenticationFailed, ConfigurationError, HandshakeT
 from pyptwist.interfaces import Context, INetwork
 from pyptwist.producers import setReadSize
 from pyptwist.proxyheader import announced, headerLength
+from pyptwist.ranges import AddressRanges
 from pyptwist.silence import drainSeconds
 from pyptwist.wrapping import WrappingFactory
 
@@ -52,8 +51,6 @@ _FROM = "proxy-protocol-from"
 
 #: Who may send headers, unless told otherwise: this machine's own programs.
 _LOOPBACK = "127.0.0.0/8,::1"
-
-_Networks = Sequence[IPv4Network | IPv6Network]
 
 
 def accepting(context: Context, arguments: Arguments, name: str) -> tuple[Context, Arguments]:
@@ -69,19 +66,8 @@ def accepting(context: Context, arguments: Arguments, name: str) -> tuple[Contex
         if _FROM in arguments:
             raise ConfigurationError(f"the option {_FROM!r} means nothing without {_ACCEPT!r}")
         return context, rest
-    door = Door(context, _networks(arguments.get(_FROM, _LOOPBACK) or ""), name)
+    door = Door(context, AddressRanges(_FROM, arguments.get(_FROM, _LOOPBACK) or ""), name)
     return replace(context, network=AnnouncedNetwork(context.network, door)), rest
-
-
-def _networks(text: str) -> _Networks:
-    try:
-        return [ip_network(part.strip()) for part in text.split(",")]
-    except ValueError:
-        # Python's own text shows the address.
-        raise ConfigurationError(
-            f"the option {_FROM!r} must be a list of addresses and networks, such as"
-            " 192.0.2.1,10.0.0.0/8"
-        ) from None
 
 
 class Door:
@@ -91,14 +77,14 @@ class Door:
 
     _log = Logger()
 
-    def __init__(self, context: Context, networks: _Networks, name: str) -> None:
+    def __init__(self, context: Context, balancers: AddressRanges, name: str) -> None:
         """
-        :param networks: those of the balancers.
+        :param balancers: where they are.
         :param name: the method's.
         """
         self.reactor = context.reactor
         self._metrics = context.metrics
-        self._networks = networks
+        self._balancers = balancers
         self._name = name
         self._drain = drainSeconds(context.entropy)
         self._hasWarned = False
@@ -107,13 +93,7 @@ class Door:
         """
         May this peer announce others?
         """
-        try:
-            ip = ip_address(getattr(peer, "host", ""))
-        except ValueError:
-            return False
-        # How a socket for both families shows IPv4.
-        ip = getattr(ip, "ipv4_mapped", None) or ip
-        return any(ip in network for network in self._networks)
+        return getattr(peer, "host", "") in self._balancers
 
     def refuse(self, transport: Any, error: PTError, begun: float) -> None:
         """

@@ -18,7 +18,8 @@ from pyptwist import decoy, limits
 from pyptwist.arguments import Arguments
 from pyptwist.errors import Cause, ConfigurationError
 from pyptwist.interfaces import Context
-from pyptwist.proxyprotocol import AnnouncedNetwork, Arriving, Door, _networks
+from pyptwist.proxyprotocol import AnnouncedNetwork, Arriving, Door
+from pyptwist.ranges import AddressRanges
 from pyptwist.registry import Methods
 from pyptwist.testing import MemoryNetwork, memoryContext
 from pyptwist.testing.applications import Applications
@@ -180,7 +181,7 @@ class ClientTests(BehindBalancer):
         Little is read at once until the header is there; then as much as before,
         for methods that do not say how much they want.
         """
-        door = Door(self.context, _networks("192.168.1.1"), "x")
+        door = Door(self.context, AddressRanges("x", "192.168.1.1"), "x")
         sizes: list[int] = []
         transport: Any = StringTransport()
         transport.bufferSize = 65536
@@ -343,7 +344,7 @@ class StrangerTests(BehindBalancer):
         """
         A method may build nothing.
         """
-        door = Door(self.context, _networks("127.0.0.1"), "x")
+        door = Door(self.context, AddressRanges("x", "127.0.0.1"), "x")
         nobody = Applications()
         nobody.isOpen = False
         endpoint = AnnouncedNetwork(self.network, door).serverEndpoint(BRIDGE.host, BRIDGE.port)
@@ -403,8 +404,8 @@ class OptionTests(SynchronousTestCase):
         """
         By default it is this machine, in all of its spellings.
         """
-        door = Door(self.context, _networks("127.0.0.0/8,::1"), "x")
-        wide = Door(self.context, _networks("10.0.0.0/8, 2001:db8::/32"), "x")
+        door = Door(self.context, AddressRanges("x", "127.0.0.0/8,::1"), "x")
+        wide = Door(self.context, AddressRanges("x", "10.0.0.0/8, 2001:db8::/32"), "x")
         for host, expected in (
             ("127.0.0.1", (True, False)),
             ("127.9.9.9", (True, False)),
@@ -425,7 +426,9 @@ class OptionTests(SynchronousTestCase):
         """
         A method over UDP cannot have headers, and does not go on without.
         """
-        network = AnnouncedNetwork(self.network, Door(self.context, [], "x"))
+        network = AnnouncedNetwork(
+            self.network, Door(self.context, AddressRanges("x", "::1"), "x")
+        )
         with self.assertRaises(ConfigurationError):
             network.bindDatagrams(DatagramProtocol(), "192.0.2.1", 53)
         self.network.serverEndpoint(SITE.host, SITE.port).listen(Applications())

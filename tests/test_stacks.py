@@ -66,6 +66,24 @@ class PlainTests(EndpointConformance, SynchronousTestCase):
     method = partial(Stack, "dummy | dummy | dummy")
 
 
+class UnderWebTests(EndpointConformance, SynchronousTestCase):
+    """
+    A layer on a web server's connections.
+    """
+
+    method = partial(Stack, "b64 | webtunnel")
+    plain = True
+    answersStrangers = True
+
+
+class WebTests(EndpointConformance, SynchronousTestCase):
+    """
+    A web server on a layer's connections.
+    """
+
+    method = partial(Stack, "webtunnel | obfs4")
+
+
 class StackTests(StackCase):
     """
     What a stack is, and how its layers are found.

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import weakref
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -473,3 +474,48 @@ class CodecTests(EndpointConformance, SynchronousTestCase):
         self.network.pump(1)
         self.assertEqual([len(client.lost), len(server.lost)], [1, 1])
         self.assertAtRest()
+
+
+class Layered(Secured):
+    """
+    The same where the network is a codec's, as an upstream proxy is.
+    """
+
+    def clientEndpoint(
+        self, context: Context, target: HostPort | None, arguments: Arguments
+    ) -> IStreamClientEndpoint:
+        network = StackedNetwork(context.network, context.reactor)
+        return super().clientEndpoint(replace(context, network=network), target, arguments)
+
+    def serverEndpoint(
+        self, context: Context, bind: HostPort, arguments: Arguments
+    ) -> IServerTransportEndpoint:
+        network = StackedNetwork(context.network, context.reactor)
+        return super().serverEndpoint(replace(context, network=network), bind, arguments)
+
+
+class StackedNetwork:
+    """
+    Puts a codec beneath everything.
+    """
+
+    def __init__(self, network: Any, reactor: Any) -> None:
+        self.network = network
+        self.reactor = reactor
+
+    def clientEndpoint(self, host: str, port: int) -> IStreamClientEndpoint:
+        below = self.network.clientEndpoint(host, port)
+        return wrapClient(below, self.reactor, DummyCodec, "dummy")
+
+    def serverEndpoint(self, host: str, port: int) -> IStreamServerEndpoint:
+        below = self.network.serverEndpoint(host, port)
+        return wrapServer(below, self.reactor, DummyCodec, "dummy")
+
+
+class LayeredTests(EndpointConformance, SynchronousTestCase):
+    """
+    TLS on a connection of a codec's.
+    """
+
+    method = Layered
+    plain = True

@@ -43,18 +43,23 @@ class Launched:
     :ivar port: the ``twisted.internet.interfaces.IListeningPort``.
     :ivar factory: the mode's, with ``connections`` and ``closeAll()``.
     :ivar arguments: what clients need, on the server's side.
+    :ivar clientAddress: the one that bridge lines are to have; None if it is where
+        it listens.
     """
 
     name: str
     port: Any
     factory: Any
     arguments: Arguments
+    clientAddress: HostPort | None = None
 
     @property
     def address(self) -> HostPort:
         """
-        Where it listens.
+        To be announced.
         """
+        if self.clientAddress is not None:
+            return self.clientAddress
         host = self.port.getHost()
         return HostPort(host.host, host.port)
 
@@ -237,7 +242,8 @@ class ServerSide:
         )
         factory = self._factory(name)
         port = await endpoint.listen(factory)
-        return Launched(name, port, factory, endpoint.clientArguments)
+        address = getattr(endpoint, "clientAddress", None)
+        return Launched(name, port, factory, endpoint.clientArguments, address)
 
     def _factory(self, name: str) -> Any:
         wanted = self._configuration

@@ -43,6 +43,7 @@ class EndpointCase(_Case):
     flushSeconds = 60.0
     boundedBuffer = 1024 * 1024
     plain = False
+    answersStrangers = False
 
     def setUp(self) -> None:
         """

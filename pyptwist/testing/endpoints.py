@@ -27,4 +27,6 @@ class EndpointConformance(ConnectingTests, CarryingTests, ProbingTests):
     :cvar boundedBuffer: bytes that may wait anywhere for a slow reader.
     :cvar plain: whether strangers may see what the server is: True for methods
         that hide nothing.
+    :cvar answersStrangers: whether the server answers them, as another server
+        would: True for methods whose cover that is.
     """

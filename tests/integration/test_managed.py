@@ -46,6 +46,16 @@ class ScrambleSuitTests(ManagedConformance, TestCase):
     wrongServerOptions = [{"password": "much-too-short"}]
 
 
+class WebTunnelTests(ManagedConformance, TestCase):
+    """
+    Without a URL, which would name another address than the child's.
+    """
+
+    methodName = "webtunnel"
+    wrongArguments = [{"path": "secret"}, {"url": "ftp://example.com/secret"}]
+    wrongServerOptions = [{"url": "https://example.com"}, {"site": "/nowhere"}]
+
+
 class StackTests(ManagedConformance, TestCase):
     """
     A stack, defined on the command line.

@@ -13,10 +13,20 @@ from twisted.internet.defer import gatherResults
 from twisted.trial.unittest import TestCase
 
 from pyptwist.testing.destinations import Destination, listen
-from pyptwist.testing.environments import pyptwistCommand, twistdCommand
+from pyptwist.testing.environments import freshDirectory, pyptwistCommand, twistdCommand
 from pyptwist.testing.socksclient import socksConnect
 from pyptwist.testing.streams import Stream, bounded, payload, sha256, together
-from tests.integration.tornet import CLIENT_OUTBOUND, Bridge, Tor, TorNetwork, clientsOf
+from tests.certificates import authority
+from tests.integration.tornet import (
+    CLIENT_OUTBOUND,
+    Bridge,
+    Tor,
+    TorNetwork,
+    clientsOf,
+    freePorts,
+)
+from tests.interop.nginx import nginx
+from tests.interop.test_webtunnel import TUNNEL
 from tests.peers import requirePeer
 from tests.shown import shown
 
@@ -91,6 +101,32 @@ class TorTests(TestCase):
             for which in (PYPTWIST, TWISTD)
         )
         await self.check("b64_obfs4", clients, servers, ["b64: its base64 is easily told apart"])
+
+    async def test_webtunnel(self) -> None:
+        """
+        The bridge is behind nginx, which has a certificate; tor is told where the
+        client is, and its bridge line where nobody is.
+        """
+        trusted = freshDirectory(self)
+        trusted.write_bytes(authority().pem)
+        network = TorNetwork(self, {"SSL_CERT_FILE": str(trusted)})
+        await network.start()
+        [port] = freePorts(1)
+        issued = authority().issue([], ["127.0.0.1"])
+        front = await nginx(self, issued, TUNNEL.format(port=port))
+        options = f"url=https://127.0.0.1:{front[1]}/secret trust-forwarded-for=127.0.0.1"
+        command = commands(PYPTWIST)[PYPTWIST]
+        bridge = await network.startBridge("bridge", "webtunnel", command, options, port)
+        self.assertIn("[2001:db8:", await bridge.whenBridgeLine())
+        tor = await network.startClient("client", bridge, commands(TWISTD)[TWISTD])
+        await self.fetch(await tor.listener("Socks"))
+        seen = f"Seen client from '{CLIENT_OUTBOUND}' with transport 'webtunnel'"
+        self.assertIn(seen, bridge.debug())
+        await self.checkNothingLeft(tor, "KILL")
+        await self.checkNothingLeft(bridge, "TERM")
+        for each in tor, bridge:
+            complaints = [line for line in each.lines if COMPLAINT.search(line)]
+            self.assertEqual(complaints, [])
 
     async def check(
         self,

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final, TypeVar
@@ -181,10 +181,10 @@ class Bridge(Tor):
     :ivar address: where it listens.
     """
 
-    def __init__(self, test: TestCase, name: str, directory: Path, method: str) -> None:
+    def __init__(self, test: TestCase, name: str, directory: Path, method: str, port: int) -> None:
         super().__init__(test, name, directory)
         self.method = method
-        self.address: Address = ("127.0.0.1", freePorts(1)[0])
+        self.address: Address = ("127.0.0.1", port)
         self.log = directory.with_suffix(".debug")
 
     def debug(self) -> str:
@@ -209,7 +209,11 @@ class TorNetwork:
     again only seconds later.
     """
 
-    def __init__(self, test: TestCase) -> None:
+    def __init__(self, test: TestCase, environment: Mapping[str, str] | None = None) -> None:
+        """
+        :param environment: more variables for each tor, which its transport inherits.
+        """
+        self._environment = {**baseEnvironment(), **(environment or {})}
         self._test = test
         self._tor = requirePeer("tor")
         self._root = freshDirectory(test)
@@ -232,7 +236,12 @@ class TorNetwork:
                 await _whenWritten(tor.directory / _CONSENSUS, rf"^r {relay.name} ")
 
     async def startBridge(
-        self, name: str, method: str, command: Sequence[str], options: str = ""
+        self,
+        name: str,
+        method: str,
+        command: Sequence[str],
+        options: str = "",
+        port: int | None = None,
     ) -> Bridge:
         """
         Start a bridge, and wait until it is ready for clients.
@@ -243,9 +252,10 @@ class TorNetwork:
             without blanks, since tor has no quotes and looks into no PATH.
         :param options: of the transport, ``KEY=VALUE`` with blanks between them, in
             which ``{port}`` is the one that it listens on.
+        :param port: where the transport listens; one that is free, unless told.
         """
-        bridge = Bridge(self._test, name, self._root / name, method)
-        port = bridge.address[1]
+        port = freePorts(1)[0] if port is None else port
+        bridge = Bridge(self._test, name, self._root / name, method, port)
         line = f"ServerTransportOptions {method} {options.format(port=port)}" if options else ""
         torrc = _BRIDGE.format(
             method=method, command=" ".join(command), port=port, debug=bridge.log, options=line
@@ -329,7 +339,7 @@ class TorNetwork:
 
     def _launch(self, tor: _T, torrc: str) -> _T:
         command = [self._tor, *_FILES, "-f", str(self._write(tor.name, torrc))]
-        return spawn(self._test, tor, command, baseEnvironment())
+        return spawn(self._test, tor, command, self._environment)
 
 
 async def _whenWritten(path: Path, pattern: str) -> re.Match[str]:

@@ -431,6 +431,23 @@ class ServerSideTests(SideCase):
         self.outside.pump()
         return behind[0].data
 
+    def test_clientAddress(self) -> None:
+        """
+        tor is told another address than the one where it listens, if the endpoint
+        has one.
+        """
+
+        class Elsewhere(Hello):
+            def serverEndpoint(self, context: Context, bind: HostPort, arguments: Any) -> Any:
+                endpoint: Any = super().serverEndpoint(context, bind, arguments)
+                endpoint.clientAddress = HostPort("2001:db8::1", 443)
+                return endpoint
+
+        self.found = [Elsewhere()]
+        launched = self.finish(self.side().launch("hello"))
+        line = self.side().line(launched)
+        self.assertEqual(line, "SMETHOD hello [2001:db8::1]:443 ARGS:greeting=hello")
+
     def test_orPort(self) -> None:
         """
         Who has shown itself is forwarded to the ORPort.

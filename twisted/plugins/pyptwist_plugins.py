@@ -58,3 +58,8 @@ scramblesuit = TransportPlugin(
     client="pyptwist.transports.scramblesuit.method.ScrambleSuit",
     server="pyptwist.transports.scramblesuit.method.ScrambleSuit",
 )
+webtunnel = TransportPlugin(
+    "webtunnel",
+    client="pyptwist.transports.webtunnel.client.WebTunnelClient",
+    server="pyptwist.transports.webtunnel.server.WebTunnelServer",
+)

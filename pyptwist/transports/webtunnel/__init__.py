@@ -1,0 +1,3 @@
+"""
+webtunnel: a web server that, on a secret path, becomes a tunnel.
+"""

@@ -1,0 +1,75 @@
+"""
+webtunnel as a transport method: the client's side.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from twisted.internet.interfaces import IStreamClientEndpoint
+from zope.interface import implementer
+
+from pyptwist import limits
+from pyptwist.addresses import HostPort
+from pyptwist.arguments import Arguments
+from pyptwist.endpoints import wrapClient
+from pyptwist.errors import ConfigurationError
+from pyptwist.interfaces import Context, IClientTransport
+from pyptwist.transports.webtunnel.codec import WebTunnelClientCodec
+from pyptwist.transports.webtunnel.url import TunnelURL, hostHeader
+
+
+@implementer(IClientTransport)
+class WebTunnelClient:
+    """
+    The method ``webtunnel``, for clients.
+    """
+
+    name = "webtunnel"
+
+    def clientEndpoint(
+        self, context: Context, target: HostPort | None, arguments: Arguments
+    ) -> IStreamClientEndpoint:
+        """
+        :param target: means nothing, and is None or any address (bridge lines need
+            one), unless there is no ``url``: then the server is there, without TLS.
+        :param arguments: ``url``, which names the server and the secret path, or
+            ``path``, the latter alone;
+            ``addr``, HOST:PORT to connect to instead; ``servername``, for which the
+            certificate is, and the request, instead of the URL's host; and ``ca``, a
+            file of the authorities to trust.  ``utls`` and ``ver`` mean nothing here.
+        :raises ConfigurationError: naming the argument that is missing or wrong.
+        """
+        url = TunnelURL.at(target, arguments)
+        name = url.where.host
+        if "servername" in arguments:
+            name = arguments.require("servername")
+        header = hostHeader(name)
+        where = _where(arguments) or url.where
+        endpoint = context.network.clientEndpoint(where.host, where.port)
+        if url.isSecure:
+            # Not above: it is a matter of half a second to import.
+            from pyptwist.tls import authorities, securing
+
+            endpoint = securing(endpoint, context.reactor, name, authorities(arguments))
+        return wrapClient(
+            endpoint,
+            context.reactor,
+            partial(WebTunnelClientCodec, header, url.path),
+            context.alias or self.name,
+            context.metrics,
+            limits.CLIENT_HANDSHAKE,
+        )
+
+
+def _where(arguments: Arguments) -> HostPort | None:
+    if "addr" not in arguments:
+        return None
+    text = arguments.require("addr")
+    try:
+        where = HostPort.parse(text)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"the argument 'addr': {error}") from None
+    if not where.port:
+        raise ConfigurationError("the argument 'addr': port 0 cannot be connected to")
+    return where

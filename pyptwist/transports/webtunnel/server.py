@@ -1,0 +1,59 @@
+"""
+webtunnel as a transport method: the server's side.
+"""
+
+from __future__ import annotations
+
+from zope.interface import implementer
+
+from pyptwist.addresses import HostPort
+from pyptwist.arguments import Arguments
+from pyptwist.certificates import CertificateFiles, securingServer
+from pyptwist.errors import ConfigurationError
+from pyptwist.interfaces import Context, IServerTransport, IServerTransportEndpoint
+from pyptwist.transports.webtunnel.announcement import announcement
+from pyptwist.transports.webtunnel.listening import WatchfulServerEndpoint, WebTunnelServerEndpoint
+
+
+@implementer(IServerTransport)
+class WebTunnelServer:
+    """
+    The method ``webtunnel``, for servers.
+    """
+
+    name = "webtunnel"
+    serverSpeaksFirst = False
+    admitsAnybody = False
+
+    def serverEndpoint(
+        self, context: Context, bind: HostPort, arguments: Arguments
+    ) -> IServerTransportEndpoint:
+        """
+        :param arguments: ``url``, under which clients reach the server, and whose
+            path is the secret.  Without it they reach it where it listens, without
+            TLS, and ``path`` is the secret; or else the state directory has one.
+            ``site``, a folder for everybody else.  ``cert`` and ``key``, the files of
+            a certificate, to speak TLS without a web server in front that does.
+            ``trust-forwarded-for``, whom to believe whose connection it is.
+        :raises ConfigurationError: naming what is wrong, and the cure.
+        """
+        told = announcement(context, arguments)
+        name = context.alias or self.name
+        endpoint = context.network.serverEndpoint(bind.host, bind.port)
+        if context.refusals is not None:
+            for option in ("cert", "site"):
+                if option in arguments:
+                    raise ConfigurationError(f"{option!r} and a decoy exclude each other")
+            return WatchfulServerEndpoint(context, endpoint, arguments, told, name)
+        if (certificate := _certificate(arguments)) is not None:
+            endpoint = securingServer(endpoint, context.reactor, certificate)
+        return WebTunnelServerEndpoint(context, endpoint, arguments, told, name)
+
+
+def _certificate(arguments: Arguments) -> CertificateFiles | None:
+    given = [key for key in ("cert", "key") if key in arguments]
+    if len(given) == 1:
+        raise ConfigurationError("the options 'cert' and 'key' need each other")
+    if not given:
+        return None
+    return CertificateFiles(arguments.require("cert"), arguments.require("key"))
