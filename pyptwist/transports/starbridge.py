@@ -13,7 +13,6 @@ from pyptwist.arguments import Arguments
 from pyptwist.codec import CodecFactory
 from pyptwist.interfaces import Context
 from pyptwist.transports.replicant.method import Replicant
-from pyptwist.transports.shadow.addressed import Place
 
 _PARTS = Arguments(toneburst="Starburst", polish="DarkStar")
 
@@ -34,13 +33,16 @@ class Starbridge(Replicant):
         """
         return super().clientCodecAt(context, address, arguments.updated(_PARTS))
 
+    def needsAddress(self, arguments: Arguments) -> bool:
+        return True
+
     def serverCodecAt(
-        self, context: Context, place: Place, arguments: Arguments
+        self, context: Context, address: HostPort, arguments: Arguments
     ) -> tuple[CodecFactory, Arguments]:
         """
         :param arguments: ``serverPrivateKey``, without which the state directory has one.
         """
-        codecFactory, needed = super().serverCodecAt(context, place, arguments.updated(_PARTS))
+        codecFactory, needed = super().serverCodecAt(context, address, arguments.updated(_PARTS))
         return codecFactory, needed.without(*_PARTS)
 
 

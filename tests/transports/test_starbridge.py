@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pyptwist.arguments import Arguments
 from pyptwist.testing import CodecConformance, EndpointConformance
-from pyptwist.transports.starbridge import LowerStarbridge, Starbridge
+from pyptwist.transports.starbridge import Starbridge
 
 ADDRESS = "127.0.0.1:443"
 

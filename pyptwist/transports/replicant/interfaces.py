@@ -12,7 +12,6 @@ from pyptwist.addresses import HostPort
 from pyptwist.arguments import Arguments
 from pyptwist.codec import CodecFactory
 from pyptwist.interfaces import Context, ICodec
-from pyptwist.transports.shadow.addressed import Place
 
 
 class IToneburst(ICodec):
@@ -65,10 +64,10 @@ class IPolish(Interface):
         """
 
     def server(
-        context: Context, place: Place, arguments: Arguments, stateName: str
+        context: Context, address: HostPort, arguments: Arguments, stateName: str
     ) -> tuple[CodecFactory, Arguments]:
         """
-        :param place: where the server is.
+        :param address: where the server is, as its clients have it.
         :param stateName: what the names of state files begin with.
         :returns: makes codecs, and what clients need.
         :raises ConfigurationError: naming what is missing or wrong.

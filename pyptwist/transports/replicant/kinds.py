@@ -18,7 +18,6 @@ from pyptwist.errors import ConfigurationError
 from pyptwist.interfaces import Context
 from pyptwist.transports.replicant.interfaces import IPolish, ITonebursts
 from pyptwist.transports.replicant.starburst import Starburst
-from pyptwist.transports.shadow.addressed import Place
 from pyptwist.transports.shadow.options import darkStarClient, darkStarServer
 
 
@@ -36,9 +35,9 @@ class DarkStar:
         return darkStarClient(context, address, arguments)
 
     def server(
-        self, context: Context, place: Place, arguments: Arguments, stateName: str
+        self, context: Context, address: HostPort, arguments: Arguments, stateName: str
     ) -> tuple[CodecFactory, Arguments]:
-        return darkStarServer(context, place, arguments, stateName)
+        return darkStarServer(context, address, arguments, stateName)
 
 
 _tonebursts: dict[str, ITonebursts] = {}

@@ -31,7 +31,6 @@ from pyptwist.transports.replicant.starburst import Starburst
 from pyptwist.transports.shadow.addressed import (
     SERVER_ADDRESS,
     AddressedTransport,
-    Place,
     addressIn,
     checkTransport,
 )
@@ -105,8 +104,11 @@ class Replicant(AddressedTransport):
         make = toneburst.client(context)
         return lambda: ReplicantCodec(make(), following())
 
+    def needsAddress(self, arguments: Arguments) -> bool:
+        return self.readPolish(arguments) is not None
+
     def serverCodecAt(
-        self, context: Context, place: Place, arguments: Arguments
+        self, context: Context, address: HostPort, arguments: Arguments
     ) -> tuple[CodecFactory, Arguments]:
         """
         :param arguments: ``toneburst``, ``polish``, and what that takes.
@@ -119,7 +121,7 @@ class Replicant(AddressedTransport):
             needed = needed.updated(Arguments({_TONEBURST: toneburst.name}))
         if wanted is not None:
             polish, options = wanted
-            following, polishNeeds = polish.server(context, place, options, self.stateName)
+            following, polishNeeds = polish.server(context, address, options, self.stateName)
             needed = needed.updated(Arguments({_POLISH: polish.name})).updated(polishNeeds)
         else:
             warnOnce(self.name, _PLAIN)

@@ -1,75 +1,31 @@
 """
 Methods whose handshake says where the server is.
 
-Both sides have to say the same: the address under which clients reach the server.
-For a client that is the option ``serverAddress``, or else where it connects to; for a
-server it is the option, or else where it listens, if that is one address.
+Both sides have to say the same.  Shapeshifter-dispatcher's files have it as the option
+``serverAddress``, where clients connect to.  A server that is not told it says where it
+listens, be that everywhere, and tells clients so as ``handshakeAddress``: that is right
+behind any NAT, for clients that know this argument.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
-from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamClientEndpoint
-from zope.interface import implementer
+from twisted.internet.interfaces import IStreamClientEndpoint
 
 from pyptwist.addresses import HostPort
 from pyptwist.arguments import Arguments
 from pyptwist.codec import CodecFactory
 from pyptwist.endpoints import CodecClientTransport, CodecServerTransport
-from pyptwist.errors import AuthenticationFailed, ConfigurationError
+from pyptwist.errors import ConfigurationError
 from pyptwist.interfaces import Context, IServerTransportEndpoint
-from pyptwist.transports.shadow.keys import serverId
 
+#: Where clients connect to.
 SERVER_ADDRESS: Final = "serverAddress"
+#: What they say in the handshake, if that is another address.
+HANDSHAKE_ADDRESS: Final = "handshakeAddress"
 
-
-class Place:
-    """
-    Where a server is, as its handshakes say it.
-    """
-
-    def __init__(self, address: HostPort | None) -> None:
-        """
-        :param address: what is known; None if nothing.
-        """
-        self._address = address
-
-    @property
-    def isLate(self) -> bool:
-        """
-        Is all known but the port, which the kernel is going to choose?
-        """
-        return self._address is not None and self._address.port == 0
-
-    def check(self) -> None:
-        """
-        :raises ConfigurationError: if it is not known, and never will be.
-        """
-        if self._address is None or (self._address.ip and self._address.ip.is_unspecified):
-            raise ConfigurationError(
-                "DarkStar's handshake says where the server is: give the option serverAddress, "
-                "the IP address and port under which clients reach it"
-            )
-        serverId(self._address)
-
-    def learn(self, address: HostPort) -> None:
-        """
-        :param address: where the server listens.
-        """
-        self._address = address
-
-    @property
-    def serverId(self) -> bytes:
-        """
-        See ``serverId``.
-
-        :raises AuthenticationFailed: it is not known yet.
-        """
-        if self._address is None or self._address.port == 0:
-            raise AuthenticationFailed
-        return serverId(self._address)
+_EVERYWHERE: Final = HostPort("0.0.0.0", 0)  # noqa: S104
 
 
 class AddressedTransport(CodecClientTransport, CodecServerTransport):
@@ -83,25 +39,35 @@ class AddressedTransport(CodecClientTransport, CodecServerTransport):
         """
         See ``CodecClientTransport.clientCodec``.
 
-        :param address: the server's; None if nobody said it.
+        :param address: the server's, for the handshake; None if nobody said it.
         """
         raise TypeError(f"{type(self).__name__} must define clientCodecAt")
 
     def serverCodecAt(
-        self, context: Context, place: Place, arguments: Arguments
+        self, context: Context, address: HostPort, arguments: Arguments
     ) -> tuple[CodecFactory, Arguments]:
         """
         See ``CodecServerTransport.serverCodec``.
+
+        :param address: the server's, for the handshake.
+        :returns: see there; ``needsAddress`` says whether clients need it, too.
         """
         raise TypeError(f"{type(self).__name__} must define serverCodecAt")
 
+    def needsAddress(self, arguments: Arguments) -> bool:
+        """
+        :param arguments: a server's, which are sound.
+        :returns: whether there is a handshake that says where the server is.
+        """
+        return True
+
     def clientCodec(self, context: Context, arguments: Arguments) -> CodecFactory:
-        return self.clientCodecAt(context, givenAddress(arguments), arguments)
+        return self._clientCodec(context, None, arguments)
 
     def clientCodecFor(
         self, context: Context, target: HostPort, arguments: Arguments
     ) -> CodecFactory:
-        return self.clientCodecAt(context, givenAddress(arguments) or target, arguments)
+        return self._clientCodec(context, target, arguments)
 
     def clientEndpoint(
         self, context: Context, target: HostPort | None, arguments: Arguments
@@ -109,60 +75,41 @@ class AddressedTransport(CodecClientTransport, CodecServerTransport):
         """
         :param target: where to connect to; None for ``serverAddress``.
         """
-        return super().clientEndpoint(context, target or givenAddress(arguments), arguments)
+        return super().clientEndpoint(
+            context, target or addressIn(arguments, SERVER_ADDRESS), arguments
+        )
 
     def serverCodec(
         self, context: Context, arguments: Arguments
     ) -> tuple[CodecFactory, Arguments]:
-        return self._served(context, Place(givenAddress(arguments)), arguments)
+        return self._serverCodec(context, _EVERYWHERE, arguments)
 
     def serverEndpoint(
         self, context: Context, bind: HostPort, arguments: Arguments
     ) -> IServerTransportEndpoint:
-        place = Place(givenAddress(arguments) or bind)
-        endpoint = self.serving(context, bind, *self._served(context, place, arguments))
-        return _LearningEndpoint(endpoint, place) if place.isLate else endpoint
+        return self.serving(context, bind, *self._serverCodec(context, bind, arguments))
 
-    def _served(
-        self, context: Context, place: Place, arguments: Arguments
+    def _clientCodec(
+        self, context: Context, target: HostPort | None, arguments: Arguments
+    ) -> CodecFactory:
+        given = addressIn(arguments, SERVER_ADDRESS)
+        address = addressIn(arguments, HANDSHAKE_ADDRESS, 0) or given or target
+        return self.clientCodecAt(context, address, arguments)
+
+    def _serverCodec(
+        self, context: Context, bind: HostPort, arguments: Arguments
     ) -> tuple[CodecFactory, Arguments]:
-        codecFactory, needed = self.serverCodecAt(context, place, arguments)
-        if (address := givenAddress(arguments)) is not None:
-            needed = needed.updated(Arguments({SERVER_ADDRESS: str(address)}))
+        given = addressIn(arguments, SERVER_ADDRESS)
+        codecFactory, needed = self.serverCodecAt(context, given or bind, arguments)
+        key = HANDSHAKE_ADDRESS if given is None else SERVER_ADDRESS
+        if given is not None or self.needsAddress(arguments):
+            needed = needed.updated(Arguments({key: str(given or bind)}))
         return codecFactory, needed
 
 
-@implementer(IServerTransportEndpoint)
-class _LearningEndpoint:
+def addressIn(arguments: Arguments, key: str, minimum: int = 1) -> HostPort | None:
     """
-    Tells what port the kernel chose.
-    """
-
-    def __init__(self, endpoint: IServerTransportEndpoint, place: Place) -> None:
-        self.clientArguments = endpoint.clientArguments
-        self._endpoint = endpoint
-        self._place = place
-
-    def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
-        return self._endpoint.listen(protocolFactory).addCallback(self._learn)
-
-    def _learn(self, port: Any) -> IListeningPort:
-        address = port.getHost()
-        self._place.learn(HostPort(address.host, address.port))
-        listening: IListeningPort = port
-        return listening
-
-
-def givenAddress(arguments: Arguments) -> HostPort | None:
-    """
-    :returns: the option ``serverAddress``; None without it.
-    :raises ConfigurationError: if it is no address.
-    """
-    return addressIn(arguments, SERVER_ADDRESS)
-
-
-def addressIn(arguments: Arguments, key: str) -> HostPort | None:
-    """
+    :param minimum: the smallest port that there can be.
     :returns: what an option says; None without it.
     :raises ConfigurationError: if that is no address.
     """
@@ -170,8 +117,8 @@ def addressIn(arguments: Arguments, key: str) -> HostPort | None:
         return None
     try:
         address = HostPort.parse(arguments.require(key))
-        if address.port == 0:
-            raise ConfigurationError("a port must be between 1 and 65535")
+        if address.port < minimum:
+            raise ConfigurationError(f"a port must be between {minimum} and 65535")
     except ConfigurationError as error:
         raise ConfigurationError(f"the option {key!r}: {error}") from None
     return address
@@ -184,6 +131,6 @@ def checkTransport(arguments: Arguments, name: str) -> None:
 
     :raises ConfigurationError: if it is another method's name, or no address.
     """
-    if arguments.get("transport", name).lower() != name.lower():  # type: ignore[union-attr]
+    if (arguments.get("transport") or name).lower() != name.lower():
         raise ConfigurationError(f"the option 'transport' must be {name}: is this another's file?")
-    addressIn(arguments, "bindAddress")
+    addressIn(arguments, "bindAddress", 0)

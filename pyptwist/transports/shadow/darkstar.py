@@ -18,7 +18,6 @@ from pyptwist.crypto.dice import Entropy
 from pyptwist.crypto.drbg import SEED_LENGTH, Drbg
 from pyptwist.ledger import Ledger
 from pyptwist.silence import drainSeconds
-from pyptwist.transports.shadow.addressed import Place
 from pyptwist.transports.shadow.chunks import (
     ChunkedCodec,
     ChunkOpener,
@@ -81,9 +80,9 @@ class ServerShared:
     :ivar drain: see ``SilentServerCodec``; the same after each start.
     """
 
-    def __init__(self, key: PrivateKey, replays: Ledger, place: Place) -> None:
+    def __init__(self, key: PrivateKey, replays: Ledger, place: bytes) -> None:
         """
-        :param place: where the server is, as its clients have it.
+        :param place: where the server is, as its clients have it: see ``serverId``.
         """
         self.key = key
         self.replays = replays
@@ -93,13 +92,9 @@ class ServerShared:
     def handshake(self, entropy: Entropy) -> ServerHandshake:
         """
         :returns: one for one connection.
-        :raises AuthenticationFailed: nobody knows yet where this is.
         """
         return ServerHandshake(
-            self.key,
-            self._place.serverId,
-            lambda: PrivateKey.fresh(entropy),
-            self.replays.seenBefore,
+            self.key, self._place, lambda: PrivateKey.fresh(entropy), self.replays.seenBefore
         )
 
 

@@ -21,7 +21,7 @@ from pyptwist.errors import ConfigurationError
 from pyptwist.interfaces import Context
 from pyptwist.ledger import Ledger
 from pyptwist.state import StateDirectory
-from pyptwist.transports.shadow.addressed import AddressedTransport, Place, checkTransport
+from pyptwist.transports.shadow.addressed import AddressedTransport, checkTransport
 from pyptwist.transports.shadow.classic import (
     CIPHERS,
     Cipher,
@@ -67,8 +67,11 @@ class Shadow(AddressedTransport):
         secret = Secret.ofPassword(cipher, arguments.require("password"))
         return lambda: ClassicClientCodec(secret, self._salts, context.entropy)
 
+    def needsAddress(self, arguments: Arguments) -> bool:
+        return readCipher(arguments) is None
+
     def serverCodecAt(
-        self, context: Context, place: Place, arguments: Arguments
+        self, context: Context, address: HostPort, arguments: Arguments
     ) -> tuple[CodecFactory, Arguments]:
         """
         :param arguments: ``cipherName``; and ``password`` or ``serverPrivateKey``,
@@ -77,7 +80,7 @@ class Shadow(AddressedTransport):
         checkTransport(arguments, self.name)
         cipher = readCipher(arguments)
         if cipher is None:
-            codecFactory, needed = darkStarServer(context, place, arguments, self.name)
+            codecFactory, needed = darkStarServer(context, address, arguments, self.name)
             return codecFactory, Arguments({"cipherName": DARKSTAR}).updated(needed)
         password = loadPassword(arguments, context.stateDirectory, context.entropy)
         secret = Secret.ofPassword(cipher, password)

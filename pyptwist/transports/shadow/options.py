@@ -22,7 +22,6 @@ from pyptwist.errors import ConfigurationError
 from pyptwist.interfaces import Context
 from pyptwist.ledger import Ledger
 from pyptwist.state import StateDirectory
-from pyptwist.transports.shadow.addressed import Place
 from pyptwist.transports.shadow.darkstar import (
     DarkStarClientCodec,
     DarkStarServerCodec,
@@ -59,20 +58,19 @@ def darkStarClient(
 
 
 def darkStarServer(
-    context: Context, place: Place, arguments: Arguments, name: str
+    context: Context, address: HostPort, arguments: Arguments, name: str
 ) -> tuple[CodecFactory, Arguments]:
     """
-    :param place: where the server is.
+    :param address: where the server is, as its clients have it.
     :param arguments: ``serverPrivateKey``, without which the state directory has one.
     :param name: of the method, in lower case: its files begin with it.
     :returns: what makes a codec, and ``serverPublicKey`` for clients.
     :raises ConfigurationError: naming what is wrong, and the cure.
     """
-    place.check()
     key = loadKey(arguments, context.stateDirectory, context.entropy, name)
     ledger = Ledger(context.stateDirectory, f"{name}_handshakes")
     # One object for all connections of this listener.
-    shared = ServerShared(key, ledger, place)
+    shared = ServerShared(key, ledger, serverId(address))
     published = Arguments({"serverPublicKey": encode(_keychain(key))})
     return lambda: DarkStarServerCodec(shared, context.entropy), published
 

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pyptwist.arguments import Arguments
 from pyptwist.testing import CodecConformance, EndpointConformance
-from pyptwist.transports.replicant.method import LowerReplicant, Replicant
+from pyptwist.transports.replicant.method import Replicant
 
 ADDRESS = "127.0.0.1:443"
 BOTH = Arguments(toneburst="Starburst", polish="DarkStar")
