@@ -86,13 +86,17 @@ def secret(cipher: str = "aes-256-gcm", password: str = PASSWORD) -> Secret:
 def classicClient(
     known: Secret | None = None, memory: Ledger | None = None, seed: str = "client"
 ) -> ClassicClientCodec:
-    return ClassicClientCodec(known or secret(), memory or ledger(), fixedEntropy(seed))
+    return ClassicClientCodec(
+        known or secret(), ledger() if memory is None else memory, fixedEntropy(seed)
+    )
 
 
 def classicServer(
     known: Secret | None = None, memory: Ledger | None = None, seed: str = "server"
 ) -> ClassicServerCodec:
-    return ClassicServerCodec(known or secret(), memory or ledger(), fixedEntropy(seed), DRAIN)
+    return ClassicServerCodec(
+        known or secret(), ledger() if memory is None else memory, fixedEntropy(seed), DRAIN
+    )
 
 
 def ledger() -> Ledger:
@@ -109,7 +113,9 @@ def darkStarClient(isCompact: bool = False, seed: str = "client") -> DarkStarCli
 
 
 def serverShared(memory: Ledger | None = None) -> ServerShared:
-    return ServerShared(PrivateKey(SERVER_PRIVATE), memory or ledger(), serverId(SERVER))
+    return ServerShared(
+        PrivateKey(SERVER_PRIVATE), ledger() if memory is None else memory, serverId(SERVER)
+    )
 
 
 def darkStarServer(
