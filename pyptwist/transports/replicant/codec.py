@@ -18,8 +18,6 @@ class ReplicantCodec:
     The toneburst until it is done, then what follows it.
     """
 
-    __slots__ = ("_codec", "_following", "_toneburst")
-
     def __init__(self, toneburst: IToneburst, following: ICodec) -> None:
         """
         :param following: the polish's codec, or one that changes nothing.
@@ -75,6 +73,9 @@ class ReplicantCodec:
             return effects
         assert self._following is not None
         rest, self._codec = self._toneburst.rest(), self._following
+        # Its end, which nobody is told of: a codec that has not finished is one of
+        # its own states' cycles.
+        self._toneburst.receiveEnd(now)
         self._toneburst = self._following = None
         effects = [effect for effect in effects if type(effect) is not Ready]
         effects += self._codec.start(now)
