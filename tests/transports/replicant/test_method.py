@@ -13,7 +13,7 @@ from zope.interface.verify import verifyObject
 
 from pyptwist import limits
 from pyptwist.addresses import HostPort
-from pyptwist.arguments import Arguments
+from pyptwist.arguments import JSON, Arguments
 from pyptwist.codec import CodecBase
 from pyptwist.errors import ConfigurationError
 from pyptwist.interfaces import Context, ICodec
@@ -192,14 +192,14 @@ class FileTests(ShadowCase):
         The polish's own address counts where there is no other.
         """
         self.serve(self.read(SERVER_FILE % NEW_PRIVATE))
-        polish = {"serverAddress": "127.0.0.1:1234", "serverPublicKey": NEW_PUBLIC}
+        polish: JSON = {"serverAddress": "127.0.0.1:1234", "serverPublicKey": NEW_PUBLIC}
         arguments = Arguments(toneburst={"mode": "SMTPClient"}, polish=polish)
         make = self.method().clientCodec(self.context, arguments)
         self.assertTrue(ICodec.providedBy(make()))
 
     def test_wrong(self) -> None:
         good = self.read(CLIENT_FILE % NEW_PUBLIC)
-        for change, said in (
+        changes: list[tuple[dict[str, JSON], str]] = [
             ({"toneburst": {"mode": "SMTPServer"}}, "SMTPClient"),
             ({"toneburst": {"mode": "POP3"}}, "SMTPClient"),
             ({"toneburst": {"type": "Monotone"}}, "Starburst"),
@@ -210,7 +210,8 @@ class FileTests(ShadowCase):
             ({"polish": 7}, "polish"),
             ({"polish": {}}, "serverPublicKey"),
             ({"transport": "shadow"}, "transport"),
-        ):
+        ]
+        for change, said in changes:
             with self.assertRaisesRegex(ConfigurationError, said):
                 self.dial(BIND, good.updated(Arguments(change)))
 

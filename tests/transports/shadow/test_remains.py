@@ -11,7 +11,6 @@ from typing import Any
 
 from pyptwist.arguments import Arguments
 from pyptwist.transports.replicant.method import Replicant
-from pyptwist.transports.shadow.method import Shadow
 from tests.transports.shadow.test_options import BIND, ShadowCase
 
 SESSIONS = 1000
@@ -38,7 +37,7 @@ class RemainsTests(ShadowCase):
         client = self.successResultOf(self.dial(BIND, needed))
         client.transport.write(b"payload" * 100)
         self.network.pump()
-        server = self.servers.built.pop()
+        server: Any = self.servers.built.pop()
         self.assertEqual(len(server.received), 700)
         server.transport.write(b"answer")
         self.network.pump()
