@@ -191,3 +191,9 @@ class ClassicServerCodec(SilentChunkedCodec, _ClassicCodec):
         """
         super().__init__(secret, memory, entropy)
         self.drain = drain
+
+    def begin(self) -> None:
+        super().begin()
+        # Not earlier: there is no handshake to wait for, but an application that may
+        # take its time, and would not be told.
+        self.nextTimer = self.now + self.drain

@@ -8,7 +8,12 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pyptwist import limits
 from pyptwist.codec import READY, Finished, Transmit
-from pyptwist.errors import AuthenticationFailed, FramingError, ReplayDetected
+from pyptwist.errors import (
+    AuthenticationFailed,
+    FramingError,
+    HandshakeTimeout,
+    ReplayDetected,
+)
 from pyptwist.testing import CodecPair
 from pyptwist.transports.shadow.classic import CIPHERS, cipherNamed, masterKey
 from tests.transports.shadow.vectors import (
@@ -170,15 +175,30 @@ class SilenceTests(SynchronousTestCase):
             server = classicServer()
             server.start(0.0)
             self.assertEqual(server.receive(bytes(size), 1.0), [])
-            if size < 50:
-                self.assertEqual(server.nextTimer, limits.SILENT_HANDSHAKE)
-                self.assertEqual(server.timerFired(limits.SILENT_HANDSHAKE), [])
-            else:
-                self.assertIsInstance(server.refusal, AuthenticationFailed)
+            self.assertEqual(server.refusal is not None, size >= 50)
             self.assertEqual(server.receive(bytes(50_000), 40.0), [])
+            self.assertIsInstance(server.refusal, AuthenticationFailed)
             self.assertEqual(server.nextTimer, DRAIN)
             effects = server.timerFired(DRAIN)
             self.assertEqual(len(errors(effects)), 1)
+
+    def test_nothing(self) -> None:
+        """
+        Who says nothing sees the same end; an application has all that time to begin.
+        """
+        client, server = classicClient(), classicServer()
+        client.start(0.0)
+        server.start(0.0)
+        self.assertEqual(server.timerFired(limits.SILENT_HANDSHAKE), [])
+        stream = sent(client.send(b"late", DRAIN - 1))
+        self.assertEqual(delivered(server.receive(stream, DRAIN - 1)), b"late")
+        self.assertIsNone(server.nextTimer)
+        other = classicServer()
+        other.start(0.0)
+        self.assertEqual(other.timerFired(DRAIN), [])
+        self.assertEqual(other.nextTimer, DRAIN)
+        [error] = errors(other.timerFired(DRAIN))
+        self.assertIsInstance(error, HandshakeTimeout)
 
     def test_changedLater(self) -> None:
         """
