@@ -70,6 +70,12 @@ class TorTests(TestCase):
         """
         await self.check("scramblesuit", commands(PYPTWIST, OBFS4PROXY), commands(PYPTWIST))
 
+    async def test_starbridge(self) -> None:
+        """
+        Whose arguments have characters that others' have not.
+        """
+        await self.check("Starbridge", commands(PYPTWIST), commands(PYPTWIST))
+
     async def test_stack(self) -> None:
         """
         obfs4 over b64, of whose weakness both sides warn.
