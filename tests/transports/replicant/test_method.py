@@ -15,6 +15,7 @@ from pyptwist import limits
 from pyptwist.addresses import HostPort
 from pyptwist.arguments import JSON, Arguments
 from pyptwist.codec import CodecBase
+from pyptwist.configfile.plan import parse
 from pyptwist.errors import ConfigurationError
 from pyptwist.interfaces import Context, ICodec
 from pyptwist.ipc.dialects import OptionsForm
@@ -51,6 +52,28 @@ CLIENT_FILE = """{
     "polish": {"serverPublicKey": "%s"},
     "transport": "Replicant"
 }"""
+
+TOML = """
+[[server]]
+method = "Replicant"
+listen = "127.0.0.1:1234"
+target = "127.0.0.1:9"
+
+[server.options]
+serverAddress = "127.0.0.1:1234"
+toneburst = {mode = "SMTPServer"}
+
+[server.options.polish]
+serverPrivateKey = "%s"
+
+[[client]]
+method = "Replicant"
+
+[client.options]
+serverAddress = "127.0.0.1:1234"
+toneburst = {type = "Starburst", mode = "SMTPClient"}
+polish = {serverPublicKey = "%s"}
+"""
 
 _ANSWER = re.compile(rb"(?:[0-9]{3}[ -][^\r\n]+\r\n)*")
 
@@ -160,6 +183,15 @@ class FileTests(ShadowCase):
 
     def test_compact(self) -> None:
         self.check(OLD_PRIVATE, OLD_PUBLIC)
+
+    def test_toml(self) -> None:
+        """
+        Tables in our own file say the same.
+        """
+        plan = parse((TOML % (NEW_PRIVATE, NEW_PUBLIC)).encode(), "/")
+        served, dialled = (section.configuration for section in plan.sections)
+        self.serve(served.options["Replicant"])
+        self.connects(*located(dialled.clientOptions["Replicant"], None))
 
     def test_published(self) -> None:
         """
