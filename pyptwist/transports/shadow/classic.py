@@ -139,7 +139,9 @@ class _ClassicCodec(ChunkedCodec):
         self.state = self._awaitingStream
 
     def encode(self, data: bytes) -> None:
-        if not self._hasBegun and data:
+        if not data:
+            return
+        if not self._hasBegun:
             self._hasBegun = True
             salt = self._entropy(self._secret.cipher.keyLength)
             # Both directions have one master key: our own stream, sent back to us,
@@ -147,8 +149,7 @@ class _ClassicCodec(ChunkedCodec):
             self._memory.seenBefore(salt)
             self.sealer = ChunkSealer(self._secret.aead(salt), littleEndian)
             self.transmit(salt)
-        if data:
-            super().encode(data)
+        super().encode(data)
 
     def _awaitingStream(self) -> bool:
         length = self._secret.cipher.keyLength
