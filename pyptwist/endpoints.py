@@ -334,7 +334,19 @@ class CodecServerTransport:
     def serverEndpoint(
         self, context: Context, bind: HostPort, arguments: Arguments
     ) -> IServerTransportEndpoint:
-        codecFactory, clientArguments = self.serverCodec(context, arguments)
+        return self.serving(context, bind, *self.serverCodec(context, arguments))
+
+    def serving(
+        self,
+        context: Context,
+        bind: HostPort,
+        codecFactory: CodecFactory,
+        clientArguments: Arguments,
+    ) -> IServerTransportEndpoint:
+        """
+        The endpoint of a server whose codecs are made: for a method with a
+        ``serverEndpoint`` of its own.
+        """
         return wrapServer(
             context.network.serverEndpoint(bind.host, bind.port),
             context.reactor,

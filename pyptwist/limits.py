@@ -516,6 +516,35 @@ WEB_IDLE: Final = 60.0
 #: Seconds that it may take to close then: likewise.
 WEB_LINGER: Final = 15.0
 
+# --- shadow, Replicant and Starbridge ---------------------------------------
+
+#: Files in which a server remembers handshakes that bear no date, 8191 in each:
+#: some 130,000, as many as an obfs4 server does, in 1 MiB of disk and 20 MB of
+#: memory when all are full.
+LEDGER_PAGES: Final = 16
+
+#: The same for the salts of all clients of a process, which are in memory alone.
+CLIENT_LEDGER_PAGES: Final = 2
+
+#: Seconds that a Starburst client gives each answer of its server: the reference's.
+SMTP_ANSWER: Final = 10.0
+
+#: Seconds that a Starburst server gives a client until it has said STARTTLS: what
+#: RFC 5321, section 4.5.3.2.7, has servers wait for a command, and the reference
+#: for this one.
+SMTP_SESSION: Final = 300.0
+
+#: Commands of one SMTP session in clear.  Those who do not read our answers must
+#: not make us keep more than a few KiB of them.
+SMTP_COMMANDS: Final = 100
+
+#: Commands that make no sense before an SMTP session ends: Postfix's hard limit.
+SMTP_ERRORS: Final = 20
+
+#: Seconds from accept to Ready of a server with a toneburst: the session, and then
+#: any silence of what follows.
+TONEBURST_SERVER_HANDSHAKE: Final = SMTP_SESSION + SERVER_HANDSHAKE
+
 # --- Packages of others -----------------------------------------------------
 
 #: Characters of the name of a package that ``pyptwist new`` writes: with more,

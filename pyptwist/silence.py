@@ -69,10 +69,16 @@ class SilentServerCodec(CodecBase):
         if self.knowsPeer():
             self.finish(error)
         else:
-            # Who failed after Ready, maybe late, is not to see when: the next
-            # multiple.  In the handshake there is one end, be it now.
-            times = (self.now - self._begun) // self.drain + 1 if self.isReady else 1
-            self.drainUntil(self._begun + times * self.drain, error)
+            self.keepSilent(error)
+
+    def keepSilent(self, error: PTError) -> None:
+        """
+        Drain the connection until its time has come.
+        """
+        # Who failed after Ready, maybe late, is not to see when: the next multiple.
+        # In the handshake there is one end, be it now.
+        times = (self.now - self._begun) // self.drain + 1 if self.isReady else 1
+        self.drainUntil(self._begun + times * self.drain, error)
 
     def refuse(self, error: PTError, now: float) -> list[Effect]:
         self.now = now

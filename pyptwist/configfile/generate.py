@@ -23,6 +23,7 @@ from pyptwist.errors import ConfigurationError
 from pyptwist.expressions import isExpression, joinArguments, layerNames, parseExpression
 from pyptwist.interfaces import Context
 from pyptwist.ipc.configuration import Mode
+from pyptwist.ipc.options import located
 from pyptwist.metrics import Metrics
 from pyptwist.network import DirectNetwork
 from pyptwist.registry import Methods
@@ -32,6 +33,8 @@ Entropy = Callable[[int], bytes]
 
 #: Of both files: the client's holds what shows that this is a bridge.
 _PRIVATE: Final = 0o600
+
+_ANYWHERE: Final = HostPort("127.0.0.1", 1)
 
 
 @dataclass(frozen=True, repr=False)
@@ -116,9 +119,10 @@ def generate(reactor: Any, wanted: Wanted, entropy: Entropy = os.urandom) -> Gen
         context = Context(
             reactor, DirectNetwork(reactor), StateDirectory(state), Metrics(), entropy
         )
-        options, known = freshOptions(wanted.method, entropy)
+        options, known = freshOptions(wanted.method, entropy, wanted.server)
         endpoint = methods.server(wanted.name).serverEndpoint(context, wanted.bind, options)
-        needed = endpoint.clientArguments
+        # In a file, the address has a key of its own.
+        _, needed = located(endpoint.clientArguments, wanted.server)
         methods.client(wanted.name).clientEndpoint(context, wanted.server, needed)
         keeps = not known and os.path.isdir(state)
         server = _server(wanted, options, kept if keeps else None)
@@ -129,21 +133,34 @@ def generate(reactor: Any, wanted: Wanted, entropy: Entropy = os.urandom) -> Gen
     return Generated(generated.server, generated.client, kept if keeps else None)
 
 
-def freshOptions(method: str, entropy: Entropy) -> tuple[Arguments, bool]:
+def freshOptions(
+    method: str, entropy: Entropy, server: HostPort = _ANYWHERE
+) -> tuple[Arguments, bool]:
     """
     :param method: its name, or a stack's expression.
+    :param server: where clients reach it, which some handshakes say.
     :returns: a server's options with fresh keys; and whether they are all keys that
         it has.
     """
     if not isExpression(method):
-        return _KEYS[method](entropy) if method in _KEYS else Arguments(), method in _KEYS
+        return _fresh(method, entropy, server) or Arguments(), _isKnown(method)
     names = parseExpression(method)
     made = {
-        layer: _KEYS[name](entropy)
+        layer: fresh
         for layer, name in zip(layerNames(names), names, strict=True)
-        if name in _KEYS
+        if (fresh := _fresh(name, entropy, server)) is not None
     }
-    return joinArguments(made), all(name in _KEYS for name in names)
+    return joinArguments(made), all(map(_isKnown, names))
+
+
+def _isKnown(method: str) -> bool:
+    return method in _KEYS or method in _PLACED_KEYS
+
+
+def _fresh(method: str, entropy: Entropy, server: HostPort) -> Arguments | None:
+    if method in _PLACED_KEYS:
+        return _PLACED_KEYS[method](entropy, server)
+    return _KEYS[method](entropy) if method in _KEYS else None
 
 
 def _obfs4(entropy: Entropy) -> Arguments:
@@ -175,6 +192,26 @@ def _none(entropy: Entropy) -> Arguments:
     return Arguments()
 
 
+def _shadow(entropy: Entropy, server: HostPort) -> Arguments:
+    from pyptwist.transports.shadow.method import DARKSTAR, DEFAULT_CIPHER, freshPassword
+
+    if server.ip is None:  # which DarkStar needs
+        return Arguments(cipherName=DEFAULT_CIPHER, password=freshPassword(entropy))
+    return Arguments(cipherName=DARKSTAR).updated(_starbridge(entropy, server))
+
+
+def _starbridge(entropy: Entropy, server: HostPort) -> Arguments:
+    from pyptwist.transports.shadow.keys import PrivateKey, encode
+
+    key = encode(PrivateKey.fresh(entropy).raw)
+    return Arguments(serverAddress=str(server), serverPrivateKey=key)
+
+
+def _replicant(entropy: Entropy, server: HostPort) -> Arguments:
+    parts = Arguments(toneburst="Starburst", polish="DarkStar")
+    return parts.updated(_starbridge(entropy, server))
+
+
 #: How to make a server's keys as options.
 _KEYS: Final[Mapping[str, Callable[[Entropy], Arguments]]] = {
     "b64": _none,
@@ -183,6 +220,15 @@ _KEYS: Final[Mapping[str, Callable[[Entropy], Arguments]]] = {
     "obfs3": _none,
     "obfs4": _obfs4,
     "scramblesuit": _scramblesuit,
+}
+
+#: The same for methods whose handshake says where the server is.
+_PLACED_KEYS: Final[Mapping[str, Callable[[Entropy, HostPort], Arguments]]] = {
+    "Replicant": _replicant,
+    "Starbridge": _starbridge,
+    "replicant": _replicant,
+    "shadow": _shadow,
+    "starbridge": _starbridge,
 }
 
 

@@ -31,6 +31,11 @@ _METHODS = (
     "scramblesuit",
     "obfs4|b64",
     "obfs4 | obfs4",
+    "shadow",
+    "Replicant",
+    "Starbridge",
+    "starbridge",
+    "shadow | b64",
 )
 
 
@@ -85,6 +90,28 @@ class GenerateTests(SynchronousTestCase):
             self.assertNotEqual(len(one), 0)
             for key in one:
                 self.assertNotEqual(one.require(key), other.require(key))
+
+    def test_address(self) -> None:
+        """
+        Methods whose handshake says where the server is are told.
+        """
+        for method in ("shadow", "Replicant", "Starbridge", "replicant", "starbridge"):
+            server = HostPort("2001:db8::1", 443)
+            one, other = (freshOptions(method, os.urandom, server)[0] for _ in range(2))
+            self.assertEqual(one.get("serverAddress"), "[2001:db8::1]:443")
+            self.assertNotEqual(one.require("serverPrivateKey"), other.require("serverPrivateKey"))
+
+    def test_hostName(self) -> None:
+        """
+        Which DarkStar cannot say: then shadow gets a password, and the others an error.
+        """
+        wanted = replace(self.wanted, server=HostPort("example.org", 443))
+        generated = self.generate(replace(wanted, method="shadow"))
+        _, arguments = self.section(generated.client).server
+        self.assertEqual(set(arguments), {"cipherName", "password"})
+        for method in ("Replicant", "Starbridge"):
+            with self.assertRaisesRegex(ConfigurationError, "host name"):
+                self.generate(replace(wanted, method=method))
 
     def test_state(self) -> None:
         """

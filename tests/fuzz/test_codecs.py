@@ -30,7 +30,10 @@ from pyptwist.transports.dummy import Dummy
 from pyptwist.transports.obfs2 import Obfs2
 from pyptwist.transports.obfs3 import Obfs3
 from pyptwist.transports.obfs4.method import Obfs4
+from pyptwist.transports.replicant.method import Replicant
 from pyptwist.transports.scramblesuit.method import ScrambleSuit
+from pyptwist.transports.shadow.method import Shadow
+from pyptwist.transports.starbridge import Starbridge
 from tests.transports.scramblesuit.pairs import Purse, clientCodec, serverCodec, serverShared
 
 EXAMPLES = int(os.environ.get("PYPTWIST_FUZZ_EXAMPLES", "200"))
@@ -78,6 +81,8 @@ OBFS4 = Arguments(
     {"node-id": "00" * 20, "private-key": "11" * 32, "drbg-seed": "22" * 24, "iat-mode": "0"}
 )
 SCRAMBLESUIT = Arguments(password="A" * 32)
+CLASSIC = Arguments(cipherName="aes-128-gcm", password="A" * 32)
+DARKSTAR = Arguments(serverAddress="127.0.0.1:443", serverPrivateKey="A" * 42 + "E")
 
 
 def heardByServer(make: Callable[[], Codecs]) -> bytes:
@@ -99,6 +104,9 @@ def heardByClient(make: Callable[[], Codecs]) -> bytes:
     pair = CodecPair(*make())
     pair.start()
     pair.run()
+    if not pair.server.isReady:  # which waits for the client's application
+        pair.client.apply(pair.client.codec.send(b"!", pair.now))
+        pair.run()
     pair.server.apply(pair.server.codec.send(b"payload " * 300, pair.now))
     pair.run()
     return b"".join(pair.server.transmitted)
@@ -225,6 +233,50 @@ class CodecTests(FuzzCase):
         make = methodPair(ScrambleSuit, SCRAMBLESUIT)
         for pair in (make, scrambleSuitTicketPair):
             self.check(lambda pair=pair: pair()[0], heardByClient(pair))  # type: ignore[misc]
+
+    def test_shadowServer(self) -> None:
+        """
+        shadow's server, of either kind.
+        """
+        for options in (CLASSIC, DARKSTAR):
+            make = methodPair(Shadow, options)
+            self.check(lambda make=make: make()[1], heardByServer(make))  # type: ignore[misc]
+
+    def test_shadowClient(self) -> None:
+        """
+        shadow's client, of either kind.
+        """
+        for options in (CLASSIC, DARKSTAR):
+            make = methodPair(Shadow, options)
+            self.check(lambda make=make: make()[0], heardByClient(make))  # type: ignore[misc]
+
+    def test_replicantServer(self) -> None:
+        """
+        Replicant's server with a toneburst alone.
+        """
+        make = methodPair(Replicant, Arguments(toneburst="Starburst"))
+        self.check(lambda: make()[1], heardByServer(make))
+
+    def test_replicantClient(self) -> None:
+        """
+        Replicant's client with a toneburst alone.
+        """
+        make = methodPair(Replicant, Arguments(toneburst="Starburst"))
+        self.check(lambda: make()[0], heardByClient(make))
+
+    def test_starbridgeServer(self) -> None:
+        """
+        Starbridge's server.
+        """
+        make = methodPair(Starbridge, DARKSTAR)
+        self.check(lambda: make()[1], heardByServer(make))
+
+    def test_starbridgeClient(self) -> None:
+        """
+        Starbridge's client.
+        """
+        make = methodPair(Starbridge, DARKSTAR)
+        self.check(lambda: make()[0], heardByClient(make))
 
     def test_dummy(self) -> None:
         """

@@ -56,6 +56,30 @@ class WebTunnelTests(ManagedConformance, TestCase):
     wrongServerOptions = [{"url": "https://example.com"}, {"site": "/nowhere"}]
 
 
+class ShadowTests(ManagedConformance, TestCase):
+    """
+    With a key of its own, and no address: it says where it listens.
+    """
+
+    methodName = "shadow"
+    wrongArguments = [{"cipherName": "rot13"}, {"serverPublicKey": "nonsense"}]
+    wrongServerOptions = [{"cipherName": "rot13"}, {"serverPrivateKey": "nonsense"}]
+
+
+class ReplicantTests(ManagedConformance, TestCase):
+    methodName = "Replicant"
+    serverOptions = {"toneburst": "Starburst", "polish": "DarkStar"}
+    wrongArguments = [{"toneburst": "Monotone"}]
+    wrongServerOptions = [{"polish": "Silver"}]
+    optionalArguments = True
+
+
+class StarbridgeTests(ManagedConformance, TestCase):
+    methodName = "Starbridge"
+    wrongArguments = [{"serverPublicKey": "nonsense"}]
+    wrongServerOptions = [{"serverPrivateKey": "nonsense"}]
+
+
 class StackTests(ManagedConformance, TestCase):
     """
     A stack, defined on the command line.

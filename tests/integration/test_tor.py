@@ -92,6 +92,12 @@ class TorTests(TestCase):
             options="url=http://127.0.0.1:{port}/",
         )
 
+    async def test_starbridge(self) -> None:
+        """
+        Whose arguments have characters that others' have not.
+        """
+        await self.check("Starbridge", commands(PYPTWIST), commands(PYPTWIST))
+
     async def test_stack(self) -> None:
         """
         obfs4 over b64, of whose weakness both sides warn.

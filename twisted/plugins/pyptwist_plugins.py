@@ -63,3 +63,28 @@ webtunnel = TransportPlugin(
     client="pyptwist.transports.webtunnel.client.WebTunnelClient",
     server="pyptwist.transports.webtunnel.server.WebTunnelServer",
 )
+replicant = TransportPlugin(
+    "Replicant",
+    client="pyptwist.transports.replicant.method.Replicant",
+    server="pyptwist.transports.replicant.method.Replicant",
+)
+replicantLower = TransportPlugin(
+    "replicant",
+    client="pyptwist.transports.replicant.method.LowerReplicant",
+    server="pyptwist.transports.replicant.method.LowerReplicant",
+)
+shadow = TransportPlugin(
+    "shadow",
+    client="pyptwist.transports.shadow.method.Shadow",
+    server="pyptwist.transports.shadow.method.Shadow",
+)
+starbridge = TransportPlugin(
+    "Starbridge",
+    client="pyptwist.transports.starbridge.Starbridge",
+    server="pyptwist.transports.starbridge.Starbridge",
+)
+starbridgeLower = TransportPlugin(
+    "starbridge",
+    client="pyptwist.transports.starbridge.LowerStarbridge",
+    server="pyptwist.transports.starbridge.LowerStarbridge",
+)

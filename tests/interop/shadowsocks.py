@@ -1,0 +1,91 @@
+"""
+Shadowsocks-libev's programs, on loopback, and the address header that they have in front
+of payload and a pluggable transport has not.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import Final
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectError
+from twisted.internet.task import deferLater
+from twisted.trial.unittest import TestCase
+
+from pyptwist.testing.children import Child, spawn
+from pyptwist.testing.environments import baseEnvironment
+from pyptwist.testing.reactors import theReactor
+from pyptwist.testing.streams import Address, Stream, connect
+from tests.peers import requirePeer
+
+PASSWORD: Final = "correct-horse-battery-staple"
+
+_HOST: Final = "127.0.0.1"
+_PATIENCE: Final = 20.0
+_PAUSE: Final = 0.05
+
+
+def freePort() -> int:
+    """
+    :returns: a TCP port of 127.0.0.1 that nobody has now.
+    """
+    with socket.socket() as probe:
+        probe.bind((_HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def header(address: Address) -> bytes:
+    """
+    :returns: what Shadowsocks has in front of a client's payload.
+    """
+    host, port = address
+    return b"\x01" + socket.inet_aton(host) + port.to_bytes(2, "big")
+
+
+async def _reached(test: TestCase, address: Address) -> Stream:
+    """
+    Wait for a program that does not say when it listens.
+
+    :returns: the first connection to it.
+    """
+    for _ in range(int(_PATIENCE / _PAUSE)):
+        try:
+            return await connect(test, address)
+        except ConnectError:
+            waiting: Deferred[None] = deferLater(theReactor(), _PAUSE)
+            await waiting
+    raise AssertionError("it does not listen")
+
+
+async def server(test: TestCase, cipher: str, password: str = PASSWORD) -> Address:
+    """
+    Start ss-server, until the test's cleanup.
+    """
+    address = (_HOST, freePort())
+    command = [requirePeer("ss-server"), "-s", _HOST, "-p", str(address[1])]
+    _start(test, command, cipher, password)
+    (await _reached(test, address)).close()
+    return address
+
+
+async def tunnel(test: TestCase, cipher: str, reached: Address, behind: Address) -> Stream:
+    """
+    Start ss-tunnel, until the test's cleanup.
+
+    :param reached: where its server is.
+    :param behind: where it wants its server to connect to.
+    :returns: the first connection to it, whose beginning has reached the server then,
+        or will.
+    """
+    address = (_HOST, freePort())
+    command = [requirePeer("ss-tunnel"), "-s", reached[0], "-p", str(reached[1])]
+    command += ["-b", _HOST, "-l", str(address[1]), "-L", f"{behind[0]}:{behind[1]}"]
+    _start(test, command, cipher, PASSWORD)
+    return await _reached(test, address)
+
+
+def _start(test: TestCase, command: list[str], cipher: str, password: str) -> None:
+    whole = [*command, "-k", password, "-m", cipher, "-t", "60"]
+    spawn(test, Child("shadowsocks"), whole, baseEnvironment())
