@@ -1,0 +1,4 @@
+"""
+Many streams on one, and streams on datagrams: protocols by themselves, without any
+reactor, clock or socket.
+"""
