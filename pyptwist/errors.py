@@ -135,6 +135,28 @@ class ClosedByPeer(PTError, error.ConnectError):
         Exception.__init__(self, message)
 
 
+class PeerReset(PTError, error.ConnectionLost):
+    """
+    The peer said that it is over, in the middle of things.
+    """
+
+    cause = Cause.CLOSED_BY_PEER
+
+    def __init__(self, message: str = "the peer dropped the connection") -> None:
+        Exception.__init__(self, message)
+
+
+class PeerVanished(PTError, error.ConnectionLost):
+    """
+    The peer has not been heard of for too long.
+    """
+
+    cause = Cause.TIMEOUT
+
+    def __init__(self, message: str = "the peer does not answer any more") -> None:
+        Exception.__init__(self, message)
+
+
 class UpstreamProxyError(PTError, error.ConnectError):
     """
     The upstream proxy could not be reached, refused, or broke its protocol.

@@ -28,6 +28,11 @@ b64 = TransportPlugin(
 dummy = TransportPlugin(
     "dummy", client="pyptwist.transports.dummy.Dummy", server="pyptwist.transports.dummy.Dummy"
 )
+kcp = TransportPlugin(
+    "kcp",
+    client="pyptwist.transports.kcp.method.Kcp",
+    server="pyptwist.transports.kcp.method.Kcp",
+)
 obfs2 = TransportPlugin(
     "obfs2", client="pyptwist.transports.obfs2.Obfs2", server="pyptwist.transports.obfs2.Obfs2"
 )

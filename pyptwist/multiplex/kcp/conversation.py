@@ -83,9 +83,16 @@ class Conversation:
     @property
     def isComplete(self) -> bool:
         """
-        Has all that the peer will ever send been taken?
+        Has all that the peer will ever send come, and was it taken?
         """
         return self._receiver.isComplete and self._receiver.isEmpty
+
+    @property
+    def hasEnd(self) -> bool:
+        """
+        Has all that the peer will ever send come?  Then he is needed no more.
+        """
+        return self._receiver.isComplete
 
     @property
     def isDead(self) -> bool:

@@ -13,8 +13,8 @@ class Receiver:
     """
     Puts segments into their order, and keeps them until the application takes them.
 
-    What it holds is bounded by the window: as many segments that wait for the
-    application, and as many that wait for others before them.
+    What it holds is bounded by the window: segments that wait for the application, and
+    segments that wait for others before them, together.
 
     :ivar expected: number of the first segment that has not come.
     :ivar acknowledgements: number and timestamp of each segment that came and was not
@@ -54,7 +54,7 @@ class Receiver:
         not know that; but not if it is one that he must not have sent.
         """
         ahead = distance(number, self.expected)
-        if ahead >= self._size:
+        if ahead >= self.window:
             return
         self.acknowledgements.append((number, stamp))
         if ahead >= 0 and not self.isComplete:
@@ -67,11 +67,10 @@ class Receiver:
         """
         data = b"".join(self._ordered)
         self._ordered.clear()
-        self._advance()
         return data
 
     def _advance(self) -> None:
-        while self.expected in self._early and self.window and not self.isComplete:
+        while self.expected in self._early and not self.isComplete:
             data = self._early.pop(self.expected)
             self.expected = after(self.expected)
             if data:

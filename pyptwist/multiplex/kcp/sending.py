@@ -18,6 +18,9 @@ from pyptwist.multiplex.kcp.settings import Settings
 #: Bytes in a segment to a peer who may not be where he says that he is.
 _CAUTIOUS: Final = 16
 
+#: Segments that every implementation can take before it has said how many.
+_WINDOW: Final = 128
+
 
 class _Flight:
     """
@@ -58,7 +61,7 @@ class Sender:
 
     def __init__(self, settings: Settings) -> None:
         self.pending = bytearray()
-        self.peerWindow = settings.receiveWindow
+        self.peerWindow = _WINDOW
         self.isProven = False
         self.isDead = False
         self.isCautious = False
