@@ -131,9 +131,9 @@ class Conversation:
         """
         moment = self._milliseconds(now)
         farthest: tuple[int, int] | None = None
+        received: int | None = None
         for command, window, stamp, number, first, data in readPacket(packet, self.number):
-            self._sender.peerWindow = window
-            self._sender.received(first)
+            self._sender.peerWindow, received = window, first
             if command == Command.ACKNOWLEDGE:
                 self._sender.acknowledged(number, stamp, moment)
                 if farthest is None or distance(number, farthest[0]) > 0:
@@ -142,6 +142,9 @@ class Conversation:
                 self._receiver.push(number, stamp, data)
             elif command == Command.ASK:
                 self._tell(Command.TELL)
+        # Behind the acknowledgements, which say when each segment arrived.
+        if received is not None:
+            self._sender.received(received)
         if farthest is not None:
             self._sender.passed(*farthest)
         if self._receiver.acknowledgements and self._acknowledgeAt is None:
@@ -196,10 +199,8 @@ class Conversation:
             self._commands.append(command)
 
     def _isTimeToAcknowledge(self, now: float) -> bool:
-        return (
-            len(self._receiver.acknowledgements) >= limits.KCP_ACKNOWLEDGEMENTS
-            or self._acknowledgeAt is not None
-            and now >= self._acknowledgeAt
+        return len(self._receiver.acknowledgements) >= limits.KCP_ACKNOWLEDGEMENTS or (
+            self._acknowledgeAt is not None and now >= self._acknowledgeAt
         )
 
     def _allowance(self, now: float) -> int:

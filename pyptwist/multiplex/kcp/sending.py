@@ -73,6 +73,7 @@ class Sender:
         self._due: int | None = None  # no segment is due before
         self._isPassed = False
         self._congestion = Congestion(settings)
+        self._recovered = 0  # losses before that number were made up for
         self._trip = 0.0
         self._deviation = 0.0
         self._timeout = limits.KCP_FIRST_TIMEOUT
@@ -187,12 +188,11 @@ class Sender:
         self._isPassed = False
         self._due = None
         for flight in self._flights.values():
-            if now >= flight.due:
-                self._congestion.timedOut()
-                self._backOff(flight)
-                yield self._transmit(flight, now)
-            elif 0 < self._settings.resend <= flight.passed:
-                self._congestion.lost(distance(self._next, self._first))
+            isLate = now >= flight.due
+            if isLate or 0 < self._settings.resend <= flight.passed:
+                self._slowDown(flight, isLate)
+                if isLate:
+                    self._backOff(flight)
                 yield self._transmit(flight, now)
             self._watch(flight)
 
@@ -223,6 +223,18 @@ class Sender:
             self._watch(flight)
 
     # --- inside -------------------------------------------------------------
+
+    def _slowDown(self, flight: _Flight, isLate: bool) -> None:
+        """
+        Once for all that was under way together (RFC 6582 calls it "recover").
+        """
+        if distance(flight.number, self._recovered) < 0:
+            return
+        self._recovered = self._next
+        if isLate:
+            self._congestion.timedOut()
+        else:
+            self._congestion.lost(distance(self._next, self._first))
 
     def _transmit(self, flight: _Flight, now: int) -> tuple[int, bytes]:
         flight.sent += 1

@@ -96,7 +96,8 @@ class Framing(Protocol):
 
     def open(self, datagram: bytes) -> tuple[bytes, Kind, bytes] | None:
         """
-        :returns: session, kind and body; None if it is garbage.
+        :returns: session, kind and body; None if it is garbage.  Without sessions, it is
+            the conversation's number.
         """
 
 
@@ -150,4 +151,5 @@ class KcptunFraming:
         packet = datagram[self.overhead :]
         if crc32(packet).to_bytes(4, "little") != datagram[16 : self.overhead]:
             return None
-        return b"", Kind.PACKET, packet
+        # The conversation's number: all of a session that there is.
+        return (packet[:4], Kind.PACKET, packet) if _isBody(Kind.PACKET, packet) else None

@@ -28,7 +28,6 @@ from pyptwist.errors import (
     ConfigurationError,
     DatagramsForbidden,
     PeerVanished,
-    causeOfFailure,
 )
 from pyptwist.interfaces import IServerTransportEndpoint
 from pyptwist.multiplex.kcp import conversationOf
@@ -160,9 +159,9 @@ class Listener:
         if kind is Kind.HELLO or kind is Kind.ANSWER:
             self._greeted(client, session, kind, body, address)
             return
-        if address != client.path.address and kind in _LONG:
-            if client.path.isTimeToChallenge(self._parts.now):
-                self._challenge(session, address)
+        isElsewhere = address != client.path.address and kind in _LONG
+        if isElsewhere and client.path.isTimeToChallenge(self._parts.now):
+            self._challenge(session, address)
         client.session.received(kind, body)
 
     def _stranger(
@@ -183,11 +182,18 @@ class Listener:
             if self._cookies.isGood(body, session, address, self._parts.now):
                 self._admit(key, session, address)
         elif kind is Kind.PACKET and not self._parts.framing.hasSessions:
-            if conversationOf(body) is not None and self._isOpen(address):
-                self._admit(key, session, address)
-                if (client := self._clients.get(key)) is not None:
-                    client.path.received(len(body) + self._parts.framing.overhead)
-                    client.session.received(kind, body)
+            self._begun(key, session, body, address)
+
+    def _begun(self, key: Hashable, session: bytes, packet: bytes, address: Address) -> None:
+        """
+        Without sessions, a conversation begins with its first packet.
+        """
+        if conversationOf(packet) is None or not self._isOpen(address):
+            return
+        self._admit(key, session, address)
+        if (client := self._clients.get(key)) is not None:
+            client.path.received(len(packet) + self._parts.framing.overhead)
+            client.session.received(Kind.PACKET, packet)
 
     def _greeted(
         self, client: _Client, session: bytes, kind: Kind, body: bytes, address: Address

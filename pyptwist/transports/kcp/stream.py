@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from pyptwist import limits
 from pyptwist.codec import Deliver, Effect, Finished, Transmit
-from pyptwist.errors import PeerReset, FramingError, PeerVanished, PTError
+from pyptwist.errors import FramingError, PeerReset, PeerVanished, PTError
 from pyptwist.multiplex.kcp import Conversation, Settings
 from pyptwist.transports.kcp.framing import Framing, Kind
 

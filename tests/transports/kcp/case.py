@@ -10,8 +10,8 @@ from twisted.internet.protocol import DatagramProtocol
 
 from pyptwist.addresses import HostPort
 from pyptwist.arguments import Arguments
-from pyptwist.testing.codecs import memoryContext
 from pyptwist.testing.applications import Applications
+from pyptwist.testing.codecs import memoryContext
 from pyptwist.testing.datagrams import MemoryDatagramNetwork
 from pyptwist.testing.endpointcase import SILENT, EndpointCase
 from pyptwist.transports.kcp.method import Kcp

@@ -4,12 +4,8 @@ What every method must do, for kcp, with both of its framings.
 
 from __future__ import annotations
 
-from typing import Any
-
-from twisted.internet.error import ConnectError
 from twisted.trial.unittest import SynchronousTestCase
 
-from pyptwist.arguments import Arguments
 from pyptwist.testing.carrying import CarryingTests
 from pyptwist.testing.connecting import ConnectingTests
 from tests.transports.kcp.case import KcpCase
