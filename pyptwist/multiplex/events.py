@@ -10,6 +10,9 @@ from typing import TypeAlias
 from pyptwist import limits
 from pyptwist.errors import PTError
 
+#: What is spoken unless something else is asked for: the one with windows.
+VERSION = 2
+
 
 @dataclass(frozen=True, slots=True)
 class SmuxSettings:
@@ -26,7 +29,7 @@ class SmuxSettings:
         many more; 0 for never.
     """
 
-    version: int = 2
+    version: int = VERSION
     window: int = limits.SMUX_WINDOW
     buffer: int = limits.SMUX_BUFFER
     frame: int = limits.SMUX_FRAME

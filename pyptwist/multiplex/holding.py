@@ -5,7 +5,8 @@ is too much.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
+from math import inf
 
 from pyptwist import limits
 from pyptwist.multiplex.streams import Stream
@@ -52,21 +53,23 @@ class Holding:
         self.remove(self._held)
         self.stalledAt = None
 
-    def stalled(self, streams: Iterable[Stream], now: float) -> Iterator[Stream]:
+    def stalled(self, streams: Collection[Stream], now: float) -> Iterator[Stream]:
         """
         :param streams: all of the session.
         :returns: those that have to go: they took nothing for too long, and hold most.
-            Each must be gone before the next is asked for.
+            Each must be gone before the next is asked for.  A stream that is alone may
+            stay: it holds up nobody.
         """
+        latest = now - limits.SMUX_STALL if len(streams) > 1 else -inf
         holding = sorted(
             (stream for stream in streams if stream.held),
             key=lambda stream: len(stream.held),
             reverse=True,
         )
         for stream in holding:
-            if self.isFull and stream.since + limits.SMUX_STALL <= now:
+            if self.isFull and stream.since <= latest:
                 yield stream
         self.stalledAt = None
         if self.isFull:
             since = min(stream.since for stream in holding if stream.held)
-            self.stalledAt = since + limits.SMUX_STALL
+            self.stalledAt = max(since + limits.SMUX_STALL, now + limits.SMUX_STALL / 2)

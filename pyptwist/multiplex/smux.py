@@ -14,8 +14,8 @@ whose turn it is.
    the session ``isFull``, and whoever drives it reads nothing, as in the reference:
    one stream can stop all others, in version 1, and some dozen in version 2.  A slow
    reader may do that, since the alternative is to break its stream.  One that took
-   nothing at all for ``limits.SMUX_STALL`` seconds, while a full session waits for it,
-   loses its stream.
+   nothing at all for ``limits.SMUX_STALL`` seconds, while a full session with other
+   streams waits for it, loses its stream.
  - A FIN ends both directions, for the reference: it says nothing more, and throws
    away what still comes.  So ``end`` flushes, says FIN and forgets the stream.
  - There is no reset: ``reset`` says FIN, too, but at once.

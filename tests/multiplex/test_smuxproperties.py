@@ -154,11 +154,11 @@ class ConversationTests(SynchronousTestCase):
                 each.resume(number)
         pair.run()
         for reader, sent in ((pair.server, written[0]), (pair.client, written[1])):
-            for number, data in sent.items():
+            for number, expected in sent.items():
                 received = reader.received[number]
-                self.assertTrue(data.startswith(received))
+                self.assertTrue(expected.startswith(received))
                 if number not in isOver:
-                    self.assertEqual(len(received), len(data))
+                    self.assertEqual(len(received), len(expected))
 
     @settings(max_examples=150, deadline=None)
     @given(st.lists(ACTIONS, max_size=60))
