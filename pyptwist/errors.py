@@ -113,6 +113,17 @@ class FramingError(PeerError, error.ConnectionLost):
         Exception.__init__(self, message)
 
 
+class Unresponsive(PTError, error.ConnectionLost):
+    """
+    Somebody did nothing for too long, after ``Ready``.
+    """
+
+    cause = Cause.TIMEOUT
+
+    def __init__(self, message: str = "nothing happened for too long") -> None:
+        Exception.__init__(self, message)
+
+
 class HandshakeTimeout(PTError, error.TimeoutError):
     """
     The handshake did not end within its bound.

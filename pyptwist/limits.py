@@ -462,6 +462,64 @@ STORED_TICKETS: Final = 128
 #: for each: two thousand, which take a quarter of a millisecond to look through.
 HANDSHAKE_JOURNAL: Final = 24 * 1024
 
+# --- smux -------------------------------------------------------------------
+
+#: Payload bytes in one frame at the most: the reference's default.
+SMUX_FRAME: Final = 32 * 1024
+
+#: Bytes that one stream's peer may be ahead of its reader.  Any peer may be 256 KiB
+#: ahead before it is told anything; twice that is 20 Mbit/s at 200 ms.
+SMUX_WINDOW: Final = 512 * 1024
+
+#: Bytes that all streams of a session hold for their readers, before it is not read
+#: any more: the windows of sixteen readers that stopped.
+SMUX_BUFFER: Final = 16 * SMUX_WINDOW
+
+#: Bytes that an operator may choose for either.
+SMUX_BUFFER_MAXIMUM: Final = 256 * 1024 * 1024
+
+#: Seconds between two NOPs, and of silence before a session is over: the
+#: reference's.
+SMUX_KEEPALIVE: Final = 10
+SMUX_TIMEOUT: Final = 30
+
+#: The most seconds that an operator may choose for either.
+SMUX_KEEPALIVE_MAXIMUM: Final = 24 * 3600
+
+#: Streams that a peer may have in one session, each of some two kilobytes without
+#: its payload.  Four times what a client of ours opens, since the client forgets a
+#: stream before its server does.
+SMUX_STREAMS: Final = 4096
+
+#: Streams that a client puts on one session before it makes another: the reference
+#: accepts as many in one go.
+SMUX_CLIENT_STREAMS: Final = 1024
+
+#: Refusals of streams that may wait for the network.  They are for streams that the
+#: peer opened while it had too many: half of what it may have.
+SMUX_REFUSALS: Final = SMUX_STREAMS // 2
+
+#: Seconds for which the reader of a stream may take nothing at all while its session
+#: is full and waits for it: a minute is long for whoever else is on that session.
+SMUX_STALL: Final = 60.0
+
+#: Sessions of one client with one server at a time: sixteen thousand streams.
+SMUX_SESSIONS: Final = 16
+
+#: The most that a user may choose.
+SMUX_SESSIONS_MAXIMUM: Final = 256
+
+#: Seconds for which a client keeps a session without streams: long enough for the
+#: next page, short enough for who looks at how long connections last.
+SMUX_IDLE: Final = 30
+
+#: Different servers, or ways to reach them, whose sessions a client shares at a time.
+#: Connections to more get sessions of their own.
+SMUX_POOLS: Final = 1024
+
+#: Bytes that a session gives the network in one piece: a frame, and what is small.
+SMUX_WRITE: Final = 32 * 1024
+
 # --- Packages of others -----------------------------------------------------
 
 #: Characters of the name of a package that ``pyptwist new`` writes: with more,

@@ -1,4 +1,3 @@
 """
-Many streams on one, and streams on datagrams: protocols by themselves, without any
-reactor, clock or socket.
+Many transport connections on one network connection; and streams on datagrams.
 """

@@ -49,3 +49,6 @@ scramblesuit = TransportPlugin(
     client="pyptwist.transports.scramblesuit.method.ScrambleSuit",
     server="pyptwist.transports.scramblesuit.method.ScrambleSuit",
 )
+smux = TransportPlugin(
+    "smux", client="pyptwist.transports.smux.Smux", server="pyptwist.transports.smux.Smux"
+)
