@@ -143,6 +143,12 @@ class DatagramPort(Port):
         self.socket = bound
         self.fileno = bound.fileno  # type: ignore[method-assign]
 
+    def abortConnection(self) -> None:
+        """
+        Close it: nothing waits that could be flushed.
+        """
+        self.stopListening()
+
     def connectionLost(self, reason: Any = None) -> None:
         self._realPortNumber = None
         BasePort.connectionLost(self, reason)

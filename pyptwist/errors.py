@@ -157,17 +157,6 @@ class PeerReset(PTError, error.ConnectionLost):
         Exception.__init__(self, message)
 
 
-class PeerVanished(PTError, error.ConnectionLost):
-    """
-    The peer has not been heard of for too long.
-    """
-
-    cause = Cause.TIMEOUT
-
-    def __init__(self, message: str = "the peer does not answer any more") -> None:
-        Exception.__init__(self, message)
-
-
 class UpstreamProxyError(PTError, error.ConnectError):
     """
     The upstream proxy could not be reached, refused, or broke its protocol.

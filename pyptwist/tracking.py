@@ -44,7 +44,8 @@ class OpenConnections:
 
     def add(self, transport: Any) -> None:
         """
-        :param transport: of TCP, or one that has ``connected`` as well.
+        :param transport: of TCP, or one that has ``connected`` as well.  A UDP socket
+            is closed with whatever it carries.
         """
         self._transports.add(transport)
 
@@ -108,6 +109,8 @@ class TrackedNetwork:
 
     def bindDatagrams(self, protocol: Any, host: str, port: int) -> IListeningPort:
         bound: IListeningPort = self._network.bindDatagrams(protocol, host, port)
+        if hasattr(bound, "connected"):
+            self.open.add(bound)
         return bound
 
 

@@ -21,7 +21,10 @@ from pyptwist.network import DirectNetwork
 from pyptwist.state import StateDirectory
 from pyptwist.testing.environments import freshDirectory
 from pyptwist.testing.streams import Address, Stream, bounded
+from pyptwist.tracking import TrackedNetwork, settled
 from pyptwist.transports.obfs4.method import Obfs4
+
+_PATIENCE = 1.0  # seconds, for sockets to be closed
 
 
 class TransportStream(Stream):
@@ -65,9 +68,16 @@ class Server(Factory):
 
 def context(test: TestCase) -> Context:
     """
-    Surroundings with a state directory of their own.
+    Surroundings with a state directory of their own.  The test's cleanup closes what
+    is open then: connections that others are carried on.
     """
-    network = DirectNetwork(reactor)
+    network = TrackedNetwork(DirectNetwork(reactor))
+
+    async def close() -> None:
+        network.open.abort()
+        await settled(reactor, _PATIENCE, lambda: not network.open)
+
+    test.addCleanup(lambda: Deferred.fromCoroutine(close()))
     return Context(reactor, network, StateDirectory(freshDirectory(test)), Metrics())
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.internet.error import (
     ConnectingCancelledError,
+    ConnectionAborted,
     ConnectionLost,
     ConnectionRefusedError,
     NoProtocol,
@@ -30,7 +31,6 @@ from pyptwist.codec import Effect, Finished, Ready, Transmit
 from pyptwist.errors import (
     DatagramsForbidden,
     HandshakeTimeout,
-    PeerVanished,
     UpstreamProxyError,
     causeOfFailure,
 )
@@ -251,8 +251,8 @@ class Link:
         Somebody closed the socket under us.
         """
         if self._session is not None:
-            self._session.lost(PeerVanished("the socket was closed"))
-        self._failed(Failure(PeerVanished("the socket was closed")))
+            self._session.lost(ConnectionAborted())
+        self._failed(Failure(ConnectionAborted()))
         self._close()
 
     # --- the end ------------------------------------------------------------

@@ -15,6 +15,7 @@ from ipaddress import ip_address, ip_network
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
+from twisted.internet.error import ConnectionAborted
 from twisted.internet.interfaces import IAddress, IListeningPort, IProtocolFactory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -27,7 +28,6 @@ from pyptwist.errors import (
     Cause,
     ConfigurationError,
     DatagramsForbidden,
-    PeerVanished,
 )
 from pyptwist.interfaces import IServerTransportEndpoint
 from pyptwist.multiplex.kcp import conversationOf
@@ -138,7 +138,7 @@ class Listener:
         Somebody closed the socket under us.
         """
         for client in list(self._clients.values()):
-            client.session.lost(PeerVanished("the socket was closed"))
+            client.session.lost(ConnectionAborted())
         self._over.clear()
 
     # --- datagrams ----------------------------------------------------------

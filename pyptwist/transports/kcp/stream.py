@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from pyptwist import limits
 from pyptwist.codec import Deliver, Effect, Finished, Transmit
-from pyptwist.errors import FramingError, PeerReset, PeerVanished, PTError
+from pyptwist.errors import FramingError, PeerReset, PTError, Unresponsive
 from pyptwist.multiplex.kcp import Conversation, Settings
 from pyptwist.transports.kcp.framing import Framing, Kind
 
@@ -157,7 +157,7 @@ class Stream:
         if now < self._askAt or self._conversation.hasEnd:
             return self._after(now)
         if not self._framing.hasSessions or self.unanswered >= limits.KCP_UNANSWERED:
-            return self._finish(PeerVanished())
+            return self._finish(Unresponsive("the peer does not answer any more"))
         self.unanswered += 1
         self._askAt = now + self._keepalive
         return self.ask() + self._after(now)
@@ -201,7 +201,7 @@ class Stream:
         elif self._isEnding and conversation.isFlushed:
             effects += self._finish(None)
         elif conversation.isDead and not conversation.hasEnd:
-            effects += self._finish(PeerVanished())
+            effects += self._finish(Unresponsive("the peer does not answer any more"))
         self._watch()
         return effects
 
