@@ -232,6 +232,23 @@ class SurvivalTests(KcpCase, SynchronousTestCase):
         self.assertTrue(server.lost[0].check(ConnectionDone))
         self.assertAtRest()
 
+    def test_wordsBehindTheEnd(self) -> None:
+        """
+        Who has not read yet loses nothing by saying something to a peer that has gone.
+        """
+        client, server = self.connected()
+        client.transport.pauseProducing()
+        server.transport.write(DATA)
+        server.transport.loseConnection()
+        self.network.pump(1)
+        client.transport.write(b"are you there?")
+        self.network.pump(600)
+        client.transport.resumeProducing()
+        self.network.pump()
+        self.assertTrue(bytes(client.received) == DATA)
+        self.assertTrue(client.lost[0].check(ConnectionDone))
+        self.assertAtRest()
+
     def test_bothEnd(self) -> None:
         """
         At the same time.
