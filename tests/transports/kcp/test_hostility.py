@@ -179,6 +179,18 @@ class SessionTests(KcpCase, SynchronousTestCase):
         sent, received = self.network.amounts(SPOOFED)
         self.assertLessEqual(received, sent)
 
+    def test_challenges(self) -> None:
+        """
+        Not every datagram is worth one, and none that is shorter.
+        """
+        self.enter(ID, ("192.0.2.1", 1))
+        for _ in range(20):
+            self.say(SEALED(ID, Kind.PONG), SPOOFED)
+        self.assertEqual(self.answers(), [])
+        for _ in range(20):
+            self.say(SEALED(ID, Kind.PING), SPOOFED)
+        self.assertEqual([datagram[8] for datagram in self.answers()], [Kind.CHALLENGE])
+
     def test_bounds(self) -> None:
         """
         There are so many conversations, and so many of each client's.
