@@ -275,6 +275,10 @@ KCP_COOKIE: Final = 30.0
 #: smux's.  It also keeps address translators from forgetting a client.
 KCP_KEEPALIVE: Final = 10
 
+#: The same, after something other than an answer came: a client whose address has
+#: changed, and who has nothing to say, would not be found before.
+KCP_STOPPED: Final = 1.0
+
 #: The most that an operator may choose, in seconds.
 KCP_KEEPALIVE_MAXIMUM: Final = 3600
 

@@ -29,6 +29,9 @@ class DatagramRelay(DatagramProtocol):
     :ivar late: how many come late.
     :ivar lateness: seconds, at the most.
     :ivar passed: how many were passed on.
+    :ivar lost: how many were not.
+    :ivar rebindEvery: after so many, clients seem to be elsewhere; 0 for never.
+    :ivar rebound: how often that was.
     """
 
     noisy = False
@@ -38,7 +41,8 @@ class DatagramRelay(DatagramProtocol):
         self.loss = 0.0
         self.late = 0.0
         self.lateness = 0.01
-        self.passed = 0
+        self.passed = self.lost = 0
+        self.rebindEvery = self.rebound = 0
         self._server = server
         self._random = random.Random(seed)
         self._outside: dict[Address, _Outside] = {}
@@ -56,6 +60,7 @@ class DatagramRelay(DatagramProtocol):
         Have clients seem to be elsewhere from now on: what comes to where they were is
         lost.
         """
+        self.rebound += 1
         for outside in self._outside.values():
             outside.close()
         self._outside.clear()
@@ -71,8 +76,12 @@ class DatagramRelay(DatagramProtocol):
         Pass one on, or do not, or do so later.
         """
         if self._random.random() < self.loss:
+            self.lost += 1
             return
         self.passed += 1
+        if self.rebindEvery and self.passed % self.rebindEvery == 0:
+            self.rebind()
+            return
         if self._random.random() >= self.late:
             send()
             return

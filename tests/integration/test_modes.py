@@ -196,6 +196,10 @@ class TestDummy(ModesTests, TestCase):
     method = "dummy"
 
 
+class TestKcp(ModesTests, TestCase):
+    method = "kcp"
+
+
 class TestObfs2(ModesTests, TestCase):
     method = "obfs2"
 
@@ -214,6 +218,14 @@ class TestScramblesuit(ModesTests, TestCase):
 
 class TestStack(ModesTests, TestCase):
     method = "obfs4|b64"
+
+
+class TestObfs4OverKcp(ModesTests, TestCase):
+    method = "obfs4|kcp"
+
+
+class TestSmuxOverKcp(ModesTests, TestCase):
+    method = "smux|kcp"
 
 
 class CompletenessTests(SynchronousTestCase):

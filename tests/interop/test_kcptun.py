@@ -14,10 +14,11 @@ from pyptwist.stacks import Stack
 from pyptwist.testing.children import PATIENCE, Child, spawn
 from pyptwist.testing.destinations import listen
 from pyptwist.testing.streams import Address, Stream, connect
-from tests.datagramrelay import relay
+from tests.datagramrelay import DatagramRelay, relay
 from tests.interop import ours
 from tests.interop.exchange import MIB, ends, exchange, pause
 from tests.peers import requirePeer
+from tests.shown import shown
 
 #: Bytes each way.
 BULK: Final = 16 * MIB
@@ -73,6 +74,7 @@ class KcptunTests(TestCase):
     """
 
     timeout = 120
+    path: DatagramRelay
 
     async def oursToTheirs(
         self, version: int, loss: float = 0.0, late: float = 0.0
@@ -84,7 +86,7 @@ class KcptunTests(TestCase):
         address = freePort()
         options = ("-l", _text(address), "-t", _text(destination.address))
         await started(self, "kcptun-server", *options, "--smuxver", str(version))
-        path = relay(self, address, loss, late)
+        self.path = path = relay(self, address, loss, late)
         here = await ours.connecting(self, path.address, arguments(version), newStack)
         return here, await destination.accept()
 
@@ -95,7 +97,7 @@ class KcptunTests(TestCase):
         :returns: both ends of a connection that kcptun's client opened.
         """
         server = await ours.serve(self, arguments(version), newStack)
-        path = relay(self, server.address, loss, late)
+        self.path = path = relay(self, server.address, loss, late)
         options = ("-l", "127.0.0.1:0", "-r", _text(path.address), "--smuxver", str(version))
         local = await started(self, "kcptun-client", *options)
         here = await connect(self, local)
@@ -103,17 +105,26 @@ class KcptunTests(TestCase):
         await pause(0)  # it is connected behind its being accepted
         return here, there
 
+    async def bulk(self, streams: tuple[Stream, Stream]) -> None:
+        """
+        16 MiB each way, over a path that is as bad as it should be.
+        """
+        await exchange(self, streams, BULK)
+        self.assertGreater(self.path.lost, LOSS / 2 * self.path.passed)
+
     async def test_oursToTheirs1(self) -> None:
-        await exchange(self, await self.oursToTheirs(1, LOSS, LATE), BULK)
+        await self.bulk(await self.oursToTheirs(1, LOSS, LATE))
 
     async def test_oursToTheirs2(self) -> None:
-        await exchange(self, await self.oursToTheirs(2, LOSS, LATE), BULK)
+        await self.bulk(await self.oursToTheirs(2, LOSS, LATE))
+        shown("smux|kcp", "kcptun's server")
 
     async def test_theirsToOurs1(self) -> None:
-        await exchange(self, await self.theirsToOurs(1, LOSS, LATE), BULK)
+        await self.bulk(await self.theirsToOurs(1, LOSS, LATE))
 
     async def test_theirsToOurs2(self) -> None:
-        await exchange(self, await self.theirsToOurs(2, LOSS, LATE), BULK)
+        await self.bulk(await self.theirsToOurs(2, LOSS, LATE))
+        shown("smux|kcp", "kcptun's client")
 
     async def test_close(self) -> None:
         """

@@ -144,8 +144,7 @@ class Stream:
                 return []
         elif kind in (Kind.OVER, Kind.ABORT):
             return self._peerEnded(kind)
-        self.unanswered = 0
-        self._askAt = now + self._keepalive
+        self._heard(kind, now)
         return (self._say(Kind.PONG) if kind is Kind.PING else []) + self._after(now)
 
     def timerFired(self, now: float) -> list[Effect]:
@@ -176,6 +175,17 @@ class Stream:
         except FramingError:
             return False
         return True
+
+    def _heard(self, kind: Kind, now: float) -> None:
+        """
+        The peer is there.  If he stops in the middle of things, it may be that he does
+        not know where we are now: so ask soon, once.
+        """
+        self.unanswered = 0
+        isBusy = kind is Kind.PACKET and self._framing.hasSessions
+        self._askAt = now + (
+            min(self._keepalive, limits.KCP_STOPPED) if isBusy else self._keepalive
+        )
 
     def _peerEnded(self, kind: Kind) -> list[Effect]:
         if self._conversation.hasEnd:

@@ -109,6 +109,21 @@ class SurvivalTests(KcpCase, SynchronousTestCase):
         client.transport.abortConnection()
         self.assertAtRest()
 
+    def test_movedWhileReading(self) -> None:
+        """
+        Nor does a client need long that has nothing to say, but was told something.
+        """
+        client, server = self.connected()
+        server.transport.write(DATA)
+        self.network.pump(0.002)
+        self.network.move(self.clientAddress())
+        self.network.pump(0.5)
+        self.assertLess(len(client.received), len(DATA))
+        self.network.pump(limits.KCP_STOPPED)
+        self.assertTrue(bytes(client.received) == DATA)
+        client.transport.abortConnection()
+        self.assertAtRest()
+
     def test_movedBack(self) -> None:
         """
         Late datagrams from where a client was do not bring it back there.
