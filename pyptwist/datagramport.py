@@ -147,7 +147,7 @@ class DatagramPort(Port):
         """
         Close it: nothing waits that could be flushed.
         """
-        self.stopListening()
+        self.stopListening()  # type: ignore[no-untyped-call]
 
     def connectionLost(self, reason: Any = None) -> None:
         self._realPortNumber = None

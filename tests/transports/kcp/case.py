@@ -5,7 +5,7 @@ What the tests of kcp's endpoints have in common.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.protocol import DatagramProtocol
@@ -39,8 +39,8 @@ class PathNetwork(MemoryDatagramNetwork):
         self._moved: set[Address] = set()
 
     def bindDatagrams(self, protocol: Any, host: str, port: int) -> IListeningPort:
-        bound: Any = super().bindDatagrams(protocol, host, port)
-        bound.__class__ = _TranslatedPort
+        bound = super().bindDatagrams(protocol, host, port)
+        cast(Any, bound).__class__ = _TranslatedPort
         return bound
 
     def move(self, address: Address) -> None:

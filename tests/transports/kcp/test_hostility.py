@@ -164,7 +164,8 @@ class SessionTests(KcpCase, SynchronousTestCase):
         sent, and none of the payload.
         """
         self.enter(ID, ("192.0.2.1", 1))
-        self.servers.built[-1].transport.write(random.Random(1).randbytes(100_000))
+        victim: Any = self.servers.built[-1]
+        victim.transport.write(random.Random(1).randbytes(100_000))
         for number in range(20):
             self.say(
                 SEALED(ID, Kind.PACKET, push(b"x", int.from_bytes(ID[:4], "little"), number)),
@@ -209,7 +210,8 @@ class SessionTests(KcpCase, SynchronousTestCase):
             attempt, _ = self.connecting()
             self.network.pump()
             self.failureResultOf(attempt, ConnectError)
-            self.servers.built[0].transport.loseConnection()
+            first: Any = self.servers.built[0]
+            first.transport.loseConnection()
             self.say(SEALED(b"%08d" % 0, Kind.OVER), SPOOFED)
             self.connected()
 

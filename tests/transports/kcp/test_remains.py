@@ -53,7 +53,8 @@ class RemainsTests(KcpCase, SynchronousTestCase):
                 self.failureResultOf(attempt)
                 continue
             self.network.pump()
-            client, server = self.successResultOf(attempt), self.servers.built.pop()
+            client: Any = self.successResultOf(attempt)
+            server: Any = self.servers.built.pop()
             client.transport.write(b"question" * 1000)
             server.transport.write(b"answer" * 1000)
             self.network.pump(0.1)
