@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeAlias
 
@@ -83,6 +84,13 @@ class Arguments:
         :returns: every value of a key, in order; empty if there is none.
         """
         return tuple(v for k, v in self._items if k == key)
+
+    def identity(self) -> str:
+        """
+        :returns: what only the same arguments have, in the same order: 1, 1.0 and true
+            are equal, but not the same.  It holds the values: never log it.
+        """
+        return json.dumps(self._items)
 
     # --- deriving -----------------------------------------------------------
 

@@ -113,6 +113,17 @@ class FramingError(PeerError, error.ConnectionLost):
         Exception.__init__(self, message)
 
 
+class Unresponsive(PTError, error.ConnectionLost):
+    """
+    Somebody did nothing for too long, after ``Ready``.
+    """
+
+    cause = Cause.TIMEOUT
+
+    def __init__(self, message: str = "nothing happened for too long") -> None:
+        Exception.__init__(self, message)
+
+
 class HandshakeTimeout(PTError, error.TimeoutError):
     """
     The handshake did not end within its bound.
@@ -144,6 +155,17 @@ class ClosedByPeer(PTError, error.ConnectError):
     cause = Cause.CLOSED_BY_PEER
 
     def __init__(self, message: str = "the peer closed the connection") -> None:
+        Exception.__init__(self, message)
+
+
+class PeerReset(PTError, error.ConnectionLost):
+    """
+    The peer said that it is over, in the middle of things.
+    """
+
+    cause = Cause.CLOSED_BY_PEER
+
+    def __init__(self, message: str = "the peer dropped the connection") -> None:
         Exception.__init__(self, message)
 
 

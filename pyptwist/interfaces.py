@@ -70,6 +70,8 @@ class INetwork(Interface):
         Bind a UDP socket.
 
         :param protocol: a ``twisted.internet.protocol.DatagramProtocol``.
+        :param host: a local IP address.  Any address (``0.0.0.0`` or ``::``) with port
+            0 is for sending: this network chooses.
         :returns: the ``twisted.internet.interfaces.IListeningPort``.
         :raises DatagramsForbidden: under an upstream proxy.
         """

@@ -106,8 +106,17 @@ class DirectNetwork:
             kind(self._reactor, port, backlog=limits.LISTEN_BACKLOG, interface=host)
         )
 
+    def _datagramSource(self, host: str, port: int) -> str:
+        """
+        Any address and any port is what those ask for who send, and do not listen.
+        """
+        sources = {"0.0.0.0": self._bindV4, "::": self._bindV6}  # noqa: S104 - asked for
+        return host if port else sources.get(host) or host
+
     def bindDatagrams(self, protocol: Any, host: str, port: int) -> IListeningPort:
-        bound: IListeningPort = DatagramPort(self._reactor, protocol, host, port)
+        bound: IListeningPort = DatagramPort(
+            self._reactor, protocol, self._datagramSource(host, port), port
+        )
         bound.startListening()
         return bound
 

@@ -198,6 +198,7 @@ class Stack:
         top, *_, bottom = methods
         state = context.stateDirectory
         layers: list[_Layer] = []
+        made: tuple[Any, ...] = (self.name,)
         for name in reversed(list(methods)):
             surroundings = replace(
                 context,
@@ -207,10 +208,11 @@ class Stack:
                 alias=(context.alias or self.name) if name == top else None,
             )
             method, own = methods[name], split[name]
+            made = (*made, name, method, own.identity())
             layers.append(
-                _ClientLayer(name, method.clientEndpoint, surroundings, own)
+                _ClientLayer(name, method.clientEndpoint, surroundings, own, context, made)
                 if isClient
-                else _ServerLayer(name, method.serverEndpoint, surroundings, own)
+                else _ServerLayer(name, method.serverEndpoint, surroundings, own, context, made)
             )
         return layers[::-1]
 
@@ -244,6 +246,10 @@ def _blaming(name: str) -> Iterator[None]:
 class _Layer:
     """
     One layer and its surroundings; to the layer above it, the network.
+
+    Two are equal if they lead to the same place in the same way: made of the same
+    methods with the same arguments, over the same network, for the same program.  So
+    a method that keeps connections for later ones knows which may share them.
     """
 
     def __init__(
@@ -252,16 +258,30 @@ class _Layer:
         make: Callable[[Context, Any, Arguments], Any],
         context: Context,
         arguments: Arguments,
+        whole: Context,
+        made: tuple[Any, ...],
     ) -> None:
         """
         :param name: in arguments.
         :param make: the method's ``clientEndpoint`` or ``serverEndpoint``.
+        :param whole: what the stack was given.
+        :param made: what this layer and those below are made of.
         """
         self.name = name
+        self._whole = whole
+        self._madeOf = made
         self._make = make
         self._context = context
         self._arguments = arguments
         self._made: tuple[HostPort | None, Any] | None = None
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, _Layer):
+            return NotImplemented
+        return self._whole is other._whole and self._madeOf == other._madeOf
+
+    def __hash__(self) -> int:
+        return hash((id(self._whole), self._madeOf))
 
     def at(self, place: HostPort | None) -> Any:
         """

@@ -133,7 +133,8 @@ class TrackedNetwork:
 
     def bindDatagrams(self, protocol: Any, host: str, port: int) -> IListeningPort:
         bound: IListeningPort = self._network.bindDatagrams(protocol, host, port)
-        self.open.addPort(bound)
+        if hasattr(bound, "connected"):
+            self.open.addPort(bound)
         return bound
 
 

@@ -249,6 +249,21 @@ class DirectTests(NetworkCase):
         self.assertEqual(port.getHost().host, "127.0.0.1")
         self.assertEqual(self.reactor.getReaders(), [port])
 
+    def test_datagramSource(self) -> None:
+        """
+        Who sends does so from the address that was set, for its kind; who listens, where
+        he wants.
+        """
+        network = DirectNetwork(self.reactor, bindV4="127.0.0.2")
+        for host, port, bound in (
+            ("0.0.0.0", 0, "127.0.0.2"),
+            ("::", 0, "::"),
+            ("127.0.0.1", 0, "127.0.0.1"),
+        ):
+            made: Any = network.bindDatagrams(DatagramProtocol(), host, port)
+            self.addCleanup(made.connectionLost)
+            self.assertEqual(made.getHost().host, bound)
+
     def test_goneAtOnce(self) -> None:
         """
         A protocol that closes as soon as it is connected, or has no TCP below,

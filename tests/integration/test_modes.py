@@ -211,6 +211,10 @@ class TestMeekLite(ModesTests, TestCase):
         return None, published.updated(Arguments(url=f"http://{address}/"))
 
 
+class TestKcp(ModesTests, TestCase):
+    method = "kcp"
+
+
 class TestObfs2(ModesTests, TestCase):
     method = "obfs2"
 
@@ -229,6 +233,14 @@ class TestScramblesuit(ModesTests, TestCase):
 
 class TestStack(ModesTests, TestCase):
     method = "obfs4|b64"
+
+
+class TestObfs4OverKcp(ModesTests, TestCase):
+    method = "obfs4|kcp"
+
+
+class TestSmuxOverKcp(ModesTests, TestCase):
+    method = "smux|kcp"
 
 
 class CompletenessTests(SynchronousTestCase):

@@ -22,7 +22,10 @@ from pyptwist.state import StateDirectory
 from pyptwist.testing.environments import freshDirectory
 from pyptwist.testing.reactors import theReactor
 from pyptwist.testing.streams import Address, Stream, bounded
+from pyptwist.tracking import TrackedNetwork, settled
 from pyptwist.transports.obfs4.method import Obfs4
+
+_PATIENCE = 1.0  # seconds, for sockets to be closed
 
 
 class TransportStream(Stream):
@@ -67,9 +70,16 @@ class Server(Factory):
 
 def context(test: TestCase) -> Context:
     """
-    Surroundings with a state directory of their own.
+    Surroundings with a state directory of their own.  The test's cleanup closes what
+    is open then: connections that others are carried on.
     """
-    network = DirectNetwork(reactor)
+    network = TrackedNetwork(DirectNetwork(reactor))
+
+    async def close() -> None:
+        network.open.abort()
+        await settled(reactor, _PATIENCE, lambda: not network.open)
+
+    test.addCleanup(lambda: Deferred.fromCoroutine(close()))
     return Context(reactor, network, StateDirectory(freshDirectory(test)), Metrics())
 
 

@@ -38,6 +38,11 @@ meek_lite = TransportPlugin(
     client="pyptwist.transports.meek.method.MeekLite",
     server="pyptwist.transports.meek.method.MeekLite",
 )
+kcp = TransportPlugin(
+    "kcp",
+    client="pyptwist.transports.kcp.method.Kcp",
+    server="pyptwist.transports.kcp.method.Kcp",
+)
 obfs2 = TransportPlugin(
     "obfs2", client="pyptwist.transports.obfs2.Obfs2", server="pyptwist.transports.obfs2.Obfs2"
 )
@@ -87,4 +92,7 @@ starbridgeLower = TransportPlugin(
     "starbridge",
     client="pyptwist.transports.starbridge.LowerStarbridge",
     server="pyptwist.transports.starbridge.LowerStarbridge",
+)
+smux = TransportPlugin(
+    "smux", client="pyptwist.transports.smux.Smux", server="pyptwist.transports.smux.Smux"
 )

@@ -1,0 +1,3 @@
+"""
+Many transport connections on one network connection; and streams on datagrams.
+"""
