@@ -25,6 +25,7 @@ from zope.interface import implementer
 
 from pyptwist import limits
 from pyptwist.activation import ActivatedServerEndpoint, socketName
+from pyptwist.connectors import ReleasingReactor
 from pyptwist.datagramport import DatagramPort
 from pyptwist.endings import closePlainly
 from pyptwist.endpoints import wrapClient
@@ -56,6 +57,7 @@ class DirectNetwork:
         :param bindV6: the local address for connections to IPv6 peers.
         """
         self._reactor = reactor
+        self._connecting = ReleasingReactor(reactor)
         self._bindV4 = bindV4
         self._bindV6 = bindV6
 
@@ -72,7 +74,7 @@ class DirectNetwork:
             else (TCP6ClientEndpoint, self._bindV6)
         )
         endpoint: IStreamClientEndpoint = kind(
-            self._reactor, host, port, timeout=limits.CONNECT, bindAddress=_source(bind)
+            self._connecting, host, port, timeout=limits.CONNECT, bindAddress=_source(bind)
         )
         return endpoint
 
@@ -81,7 +83,7 @@ class DirectNetwork:
         # family then fail, which is what an operator who binds wants.
         source = _source(self._bindV4 or self._bindV6)
         return HostnameEndpoint(
-            self._reactor, host, port, timeout=limits.CONNECT, bindAddress=source
+            self._connecting, host, port, timeout=limits.CONNECT, bindAddress=source
         )
 
     def serverEndpoint(self, host: str, port: int) -> IStreamServerEndpoint:
