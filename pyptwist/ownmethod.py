@@ -31,15 +31,13 @@ class OwnMethod:
     __slots__ = ("_name",)
 
     def __set_name__(self, owner: type, name: str) -> None:
+        # Not in __dict__, which is made, for most objects, when somebody asks for it.
         self._name = f"_{name}Function"
 
     def __get__(self, instance: Any, owner: type | None = None) -> Callable[[], bool]:
-        try:
-            return MethodType(instance.__dict__[self._name], instance)
-        except KeyError:
-            raise AttributeError(f"no method was chosen: {self._name}") from None
+        return MethodType(getattr(instance, self._name), instance)
 
     def __set__(self, instance: Any, method: Callable[[], bool]) -> None:
         if not isinstance(method, MethodType) or method.__self__ is not instance:
             raise TypeError("only a method of the object itself can be its state")
-        instance.__dict__[self._name] = method.__func__
+        setattr(instance, self._name, method.__func__)

@@ -148,6 +148,8 @@ class ClientFlows:
     def gone(self, flow: Flow) -> None:
         if self.connections.get(flow.address) is flow:
             del self.connections[flow.address]
+            if not self.connections:
+                self.connections.clear()  # it keeps the size that it had
             self._recency.forget(flow.address)
             self._metrics.flowsOpen -= 1
             self._drops.look(self._port.bound)
