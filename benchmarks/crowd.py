@@ -26,6 +26,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -421,7 +422,7 @@ def measure(options: argparse.Namespace, crowd: Crowd) -> None:
     """
     Open, use, close.
     """
-    opened: list[Connection | Flow] = []
+    opened: deque[Connection | Flow] = deque()
     flows, many = options.flows, options.connections
     first = min(flows, options.fit)
     rest = flows - first
@@ -429,7 +430,8 @@ def measure(options: argparse.Namespace, crowd: Crowd) -> None:
     took = inParallel(lambda address: opened.append(Flow(address)), udp)
     crowd.tell(f"{flows} UDP flows, opened in {took:.0f} s", [first, rest, flows])
     tcp = [crowd.addresses["tcp"]] * many
-    took = inParallel(lambda address: opened.append(Connection(address)), tcp)
+    # Whoever is at the other end of these does not wait for long: they are first.
+    took = inParallel(lambda address: opened.appendleft(Connection(address)), tcp)
     crowd.tell(
         f"and {many} TCP connections, opened in {took:.0f} s", [first, rest + many, flows + many]
     )

@@ -197,7 +197,7 @@ class ChildService(MultiService):
     def __init__(self, observer: ILogObserver, reactor: Any) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.observer = observer
-        Ebb(reactor).setServiceParent(self)
+        Ebb(reactor).setServiceParent(self)  # type: ignore[no-untyped-call]
 
     def setServiceParent(self, parent: Any) -> None:
         """
