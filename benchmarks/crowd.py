@@ -169,11 +169,17 @@ class Process:
         self.stop()
         raise LaunchFailed(f"{self.name} does not start\n{self._said.read_text()}".rstrip())
 
+    def descriptors(self) -> int:
+        """
+        :returns: how many are open now.
+        """
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
     def read(self) -> Reading:
         """
         :returns: what it has now.
         """
-        opened = len(os.listdir(f"/proc/{self.pid}/fd"))
+        opened = self.descriptors()
         memory, cpu = usage.memory(self.pid).rss, usage.cpuSeconds(self.pid)
         self._usage.unlink(missing_ok=True)
         self._process.send_signal(signal.SIGUSR1)
@@ -380,7 +386,8 @@ class Crowd:
         begun = time.monotonic()
         wanted = [reading.descriptors for reading in self._before]
         while time.monotonic() - begun < self._options.idle + CLOSING:
-            if [reading.descriptors for reading in self.read()] <= wanted:
+            opened = [process.descriptors() for process in self.processes]
+            if all(now <= most for now, most in zip(opened, wanted, strict=True)):
                 break
             time.sleep(1)
         return time.monotonic() - begun

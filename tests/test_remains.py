@@ -5,29 +5,37 @@ process at rest does not run.
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from ipaddress import ip_address
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
-from pyptwist import limits
+from pyptwist import decoy, limits
 from pyptwist.addresses import HostPort
 from pyptwist.arguments import Arguments
-from pyptwist.modes.forward import ForwardFactory, orPortBackend
+from pyptwist.endpoints import wrapServer
+from pyptwist.extorport import ExtORPortServer
+from pyptwist.modes.balancing import Pool
+from pyptwist.modes.forward import ForwardFactory, extendedORPortBackend, orPortBackend
 from pyptwist.modes.framing import LENGTH
 from pyptwist.modes.socks5 import Socks5Factory
 from pyptwist.modes.transparent import TransparentFactory
 from pyptwist.modes.udp import ClientFlows, ServerFlowsFactory
+from pyptwist.registry import clientTransports, serverTransports
+from pyptwist.state import StateDirectory
 from pyptwist.testing.destinations import listen
 from pyptwist.testing.reactors import theReactor
 from pyptwist.testing.streams import Address, bounded
@@ -45,6 +53,9 @@ CROWD: Final = 40
 PATIENCE: Final = 30.0
 
 _KERNEL = HostPort(HERE, 0)
+
+#: More than any handshake.
+_GARBAGE: Final = bytes(limits.HANDSHAKE_BUFFER + 1)
 
 
 class Application(Protocol):
@@ -140,7 +151,7 @@ def visitAsStrangers(address: Address) -> None:
     with ExitStack() as stack:
         for _ in range(CROWD):
             stranger = stack.enter_context(socket.create_connection(address, PATIENCE))
-            stranger.sendall(bytes(limits.HANDSHAKE_BUFFER + 1))
+            stranger.sendall(_GARBAGE)
         time.sleep(1)
 
 
@@ -168,22 +179,37 @@ class CrowdTests(TestCase):
     def setUp(self) -> None:
         self.here, self.there = context(self), context(self)
 
-    async def serve(self, factory: Any) -> tuple[HostPort, Arguments]:
+    async def serve(
+        self, factory: Any, method: str = "obfs4", options: Mapping[str, str] | None = None
+    ) -> tuple[HostPort, Arguments]:
         """
         :returns: a server's address, and what its clients need.
         """
-        endpoint = Obfs4().serverEndpoint(self.there, _KERNEL, Arguments())
+        endpoint = decoy.serverEndpoint(
+            serverTransports()[method],
+            self.there,
+            _KERNEL,
+            Arguments(options or {}),
+            self.there.network,
+        )
         port: Any = await endpoint.listen(factory)
         self.addCleanup(maybeDeferred, port.stopListening)
         return HostPort(HERE, port.getHost().port), endpoint.clientArguments
 
-    async def forward(self) -> tuple[HostPort, Arguments]:
+    def echo(self) -> Address:
         """
-        The same, in front of a TCP server that echoes.
+        :returns: where a TCP server echoes.
         """
-        target = self.listenTCP(Factory.forProtocol(EchoStream))
-        backend = orPortBackend(self.there.network, HostPort(*target))
-        return await self.serve(ForwardFactory(backend, "obfs4"))
+        return self.listenTCP(Factory.forProtocol(EchoStream))
+
+    async def forward(
+        self, method: str = "obfs4", options: Mapping[str, str] | None = None
+    ) -> tuple[HostPort, Arguments]:
+        """
+        :returns: as ``serve``, in front of such a server.
+        """
+        backend = orPortBackend(self.there.network, HostPort(*self.echo()))
+        return await self.serve(ForwardFactory(backend, method), method, options)
 
     def listenTCP(self, factory: Factory) -> Address:
         """
@@ -269,13 +295,68 @@ class CrowdTests(TestCase):
         address = self.listenTCP(TransparentFactory(Obfs4(), self.here, nowhere, arguments))
         await self.nothingRemains(lambda: visitInVain(address))
 
+    async def test_methods(self) -> None:
+        """
+        The same with other methods, and with one on top of another.
+        """
+        options = {"scramblesuit": {"password": "A" * 32}}
+        for method in ("b64", "obfs2", "obfs3", "scramblesuit"):
+            client = clientTransports()[method]
+            bridge = await self.forward(method, options.get(method))
+            address = self.listenTCP(TransparentFactory(client, self.here, *bridge))
+            await self.nothingRemains(partial(visit, socket.SOCK_STREAM, address))
+
+    async def test_extendedORPort(self) -> None:
+        """
+        Connections that are shared out among two servers that are told of clients.
+        """
+        cookie = os.urandom(32)
+        file = StateDirectory(self.mktemp())
+        file.write("cookie", b"! Extended ORPort Auth Cookie !\n" + cookie)
+
+        def toldOf() -> HostPort:
+            server = wrapServer(
+                TCP4ServerEndpoint(theReactor(), 0, interface=HERE),
+                theReactor(),
+                lambda: ExtORPortServer(cookie, os.urandom),
+                "ext-orport",
+            )
+            listening: Any = self.successResultOf(
+                cast(Any, server.listen(Factory.forProtocol(EchoStream)))
+            )
+            self.addCleanup(listening.stopListening)
+            return HostPort(HERE, listening.getHost().port)
+
+        backends = [
+            extendedORPortBackend(
+                *(theReactor(), self.there.network, toldOf(), file.path("cookie"), "obfs4"),
+                os.urandom,
+            )
+            for _ in range(2)
+        ]
+        backend = Pool(theReactor(), 2).backend(backends)
+        bridge = await self.serve(ForwardFactory(backend, "obfs4"))
+        address = self.listenTCP(TransparentFactory(Obfs4(), self.here, *bridge))
+        await self.nothingRemains(lambda: visit(socket.SOCK_STREAM, address))
+
     async def test_strangers(self) -> None:
         """
         Connections of those who do not know the server's identity.
         """
-        server, _ = await self.forward()
+        for options in ({}, {"proxy-protocol": "1"}):
+            server, _ = await self.forward(options=options)
+            address = server.host, server.port
+            await self.nothingRemains(partial(visitAsStrangers, address))
+
+    async def test_decoy(self) -> None:
+        """
+        Those that see a decoy.
+        """
+        site = "{}:{}".format(*self.echo())
+        server, _ = await self.forward(options={"decoy": site})
         address = server.host, server.port
-        await self.nothingRemains(lambda: visitAsStrangers(address))
+        greeting = [(_GARBAGE, len(_GARBAGE))]
+        await self.nothingRemains(lambda: visit(socket.SOCK_STREAM, address, greeting))
 
     async def test_malformedArguments(self) -> None:
         """
