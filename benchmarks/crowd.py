@@ -5,13 +5,18 @@ What very many flows and connections at once cost, and what is left of them.
 
 One client process has two UDP listeners and a TCP listener, each to a server of its
 own behind it. The load opens UDP flows and TCP connections, sends a message there
-and back on each when all are open, and goes. The two UDP servers are two processes,
-since a flow costs a server two descriptors; the first also has the TCP connections.
+and back on each when all are open, and goes. A flow costs a server two descriptors:
+the first server has as many flows as its limit allows, the second has the rest and
+the TCP connections.
+
+For each process it is told: what is resident; what of it is in use, as blocks of
+Python's and as MiB of the C library's; descriptors; and processor time.
 """
 
 from __future__ import annotations
 
 import argparse
+import ctypes
 import os
 import re
 import resource
@@ -21,6 +26,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -53,11 +59,18 @@ _SPARE = 64
 #: An application's address: apart from the servers', which take ports of their own.
 _HERE = "127.0.0.2"
 
-#: The program, with another idle time: of flows, on both sides.
+#: Seconds between two looks at memory, see ``pyptwist.ebb``.
+_LOOK = 10.0
+#: Where a process tells what it uses, in its working directory.
+_USAGE = "usage"
+
+#: The program, with other times, and with a way to ask what it uses.
 _PROGRAM = """
-import sys
+import signal, sys
+from benchmarks.crowd import tellUsage
 from pyptwist import limits
-limits.FLOW_IDLE = float(sys.argv.pop(1))
+limits.FLOW_IDLE, limits.MEMORY_LOOK = float(sys.argv.pop(1)), float(sys.argv.pop(1))
+signal.signal(signal.SIGUSR1, tellUsage)
 from pyptwist.main import main
 main()
 """
@@ -71,11 +84,44 @@ class Reading:
     :ivar memory: resident, in KiB.
     :ivar descriptors: how many are open.
     :ivar cpu: seconds of processor time so far.
+    :ivar blocks: of memory that Python objects use.
+    :ivar heap: bytes in use of what the C library allocated, 0 if it does not say.
     """
 
     memory: int
     descriptors: int
     cpu: float
+    blocks: int
+    heap: int
+
+
+class _Mallinfo(ctypes.Structure):
+    """
+    glibc's ``struct mallinfo2``.
+    """
+
+    _fields_ = [
+        (name, ctypes.c_size_t)
+        for name in (
+            *("arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks"),
+            *("uordblks", "fordblks", "keepcost"),
+        )
+    ]
+
+
+def tellUsage(*signal: object) -> None:
+    """
+    What a process does when it is asked what it uses.
+    """
+    heap = 0
+    mallinfo = getattr(ctypes.CDLL(None), "mallinfo2", None)
+    if mallinfo is not None:
+        mallinfo.restype = _Mallinfo
+        found = mallinfo()
+        heap = found.uordblks + found.hblkhd
+    written = Path(f"{_USAGE}.new")
+    written.write_text(f"{sys.getallocatedblocks()} {heap}")
+    written.rename(_USAGE)
 
 
 class Process:
@@ -94,7 +140,8 @@ class Process:
         directory.mkdir()
         path = directory / "pt.toml"
         path.write_text(text)
-        command = [sys.executable, "-c", _PROGRAM, str(idle), "-config", str(path)]
+        command = [sys.executable, "-c", _PROGRAM, str(idle), str(_LOOK), "-config", str(path)]
+        self._usage = directory / _USAGE
         self._said = directory / "stderr"
         self._errors = self._said.open("wb")
         self._process = subprocess.Popen(
@@ -122,12 +169,25 @@ class Process:
         self.stop()
         raise LaunchFailed(f"{self.name} does not start\n{self._said.read_text()}".rstrip())
 
+    def descriptors(self) -> int:
+        """
+        :returns: how many are open now.
+        """
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
     def read(self) -> Reading:
         """
         :returns: what it has now.
         """
-        opened = len(os.listdir(f"/proc/{self.pid}/fd"))
-        return Reading(usage.memory(self.pid).rss, opened, usage.cpuSeconds(self.pid))
+        opened = self.descriptors()
+        memory, cpu = usage.memory(self.pid).rss, usage.cpuSeconds(self.pid)
+        self._usage.unlink(missing_ok=True)
+        self._process.send_signal(signal.SIGUSR1)
+        deadline = time.monotonic() + ANSWER
+        while not self._usage.exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        blocks, heap = map(int, self._usage.read_text().split())
+        return Reading(memory, opened, cpu, blocks, heap)
 
     def stop(self) -> None:
         """
@@ -275,7 +335,7 @@ class Crowd:
         tcp = "transparent-TCP", stack.enter_context(Destination()).port
         bridges: dict[str, tuple[str, Address, str]] = {}
         self.processes: list[Process] = []
-        for name, sections in (("server1", {"one": udp, "tcp": tcp}), ("server2", {"two": udp})):
+        for name, sections in (("server1", {"one": udp}), ("server2", {"two": udp, "tcp": tcp})):
             text, certificates = serverFile(sections)
             addresses = self._launch(name, text)
             for each, (mode, _) in sections.items():
@@ -309,9 +369,11 @@ class Crowd:
             memory = now.memory - before.memory
             each = f"{memory / number:7.1f} KiB each" if number else ""
             print(
-                f"  {process.name:8} {now.memory / 1024:7.1f} MiB ({memory / 1024:+7.1f})"
-                f" {now.descriptors:6} descriptors ({now.descriptors - before.descriptors:+6})"
-                f" {now.cpu - before.cpu:7.1f} s of processor time {each}",
+                f"  {process.name:8} {now.memory / 1024:7.1f} MiB ({memory / 1024:+6.1f});"
+                f" in use {now.blocks:7} blocks ({now.blocks - before.blocks:+8})"
+                f" {now.heap / 2**20:5.1f} MiB ({(now.heap - before.heap) / 2**20:+5.1f});"
+                f" {now.descriptors:5} descriptors ({now.descriptors - before.descriptors:+6});"
+                f" {now.cpu - before.cpu:5.1f} s {each}".rstrip(),
                 flush=True,
             )
 
@@ -324,7 +386,8 @@ class Crowd:
         begun = time.monotonic()
         wanted = [reading.descriptors for reading in self._before]
         while time.monotonic() - begun < self._options.idle + CLOSING:
-            if [reading.descriptors for reading in self.read()] <= wanted:
+            opened = [process.descriptors() for process in self.processes]
+            if all(now <= most for now, most in zip(opened, wanted, strict=True)):
                 break
             time.sleep(1)
         return time.monotonic() - begun
@@ -350,7 +413,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = made.add_argument
-    add("--flows", type=between(2, 100000), default=10000, help="UDP flows (%(default)s)")
+    add("--flows", type=between(1, 100000), default=10000, help="UDP flows (%(default)s)")
     add("--connections", type=between(1, 20000), default=2000, help="TCP (%(default)s)")
     add("--rounds", type=between(1, 100), default=2, help="of all of it (%(default)s)")
     add(
@@ -366,16 +429,18 @@ def measure(options: argparse.Namespace, crowd: Crowd) -> None:
     """
     Open, use, close.
     """
-    opened: list[Connection | Flow] = []
-    half, many = options.flows // 2, options.connections
-    tcp = [crowd.addresses["tcp"]] * many
-    took = inParallel(lambda address: opened.append(Connection(address)), tcp)
-    crowd.tell(f"{many} TCP connections, opened in {took:.0f} s", [many, 0, many])
-    udp = [crowd.addresses["one"], crowd.addresses["two"]] * half
+    opened: deque[Connection | Flow] = deque()
+    flows, many = options.flows, options.connections
+    first = min(flows, options.fit)
+    rest = flows - first
+    udp = [crowd.addresses["one"]] * first + [crowd.addresses["two"]] * rest
     took = inParallel(lambda address: opened.append(Flow(address)), udp)
+    crowd.tell(f"{flows} UDP flows, opened in {took:.0f} s", [first, rest, flows])
+    tcp = [crowd.addresses["tcp"]] * many
+    # Whoever is at the other end of these does not wait for long: they are first.
+    took = inParallel(lambda address: opened.appendleft(Connection(address)), tcp)
     crowd.tell(
-        f"and {2 * half} UDP flows, opened in {took:.0f} s",
-        [half + many, half, 2 * half + many],
+        f"and {many} TCP connections, opened in {took:.0f} s", [first, rest + many, flows + many]
     )
     took = inParallel(lambda each: each.ask(), opened)
     lost = sum(each.lost for each in opened)
@@ -384,6 +449,8 @@ def measure(options: argparse.Namespace, crowd: Crowd) -> None:
         each.close()
     took = crowd.settle()
     crowd.tell(f"{took:.0f} s after they were closed", [0, 0, 0])
+    time.sleep(2 * _LOOK)
+    crowd.tell("when memory was given back", [0, 0, 0])
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -395,7 +462,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raise SystemExit("this needs Linux: memory is read from /proc")
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    needed = options.flows + 2 * options.connections + _SPARE
+    options.fit = (hard - _SPARE) // 2
+    rest = max(0, options.flows - options.fit)
+    needed = max(options.flows, 2 * rest) + 2 * options.connections + _SPARE
     if needed > hard:
         raise SystemExit(f"this needs {needed} descriptors a process, and {hard} are allowed")
     with TemporaryDirectory(prefix="pt-benchmark-") as home, ExitStack() as stack:

@@ -23,6 +23,7 @@ from pyptwist.errors import (
     PTError,
 )
 from pyptwist.interfaces import ICodec
+from pyptwist.ownmethod import OwnMethod
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,7 @@ class CodecBase:
     nextTimer: float | None = None
     backlog: int = 0
     refusal: PTError | None = None
+    state = OwnMethod()
 
     def __init__(self) -> None:
         self.buffer = bytearray()
@@ -97,7 +99,7 @@ class CodecBase:
         self.now = 0.0
         self.isReady = False
         self.isFinished = False
-        self.state: Callable[[], bool] = self._unset
+        self.state = self._unset
 
     # --- what subclasses write ----------------------------------------------
 
@@ -179,8 +181,7 @@ class CodecBase:
             self.isFinished = True
             self.nextTimer = None
             self.buffer.clear()
-            # Not a method of ours: such a cycle would wait for the garbage collector.
-            self.state = _over
+            self.state = self._over
             self.out.append(Finished(error))
 
     def drainUntil(self, deadline: float, error: PTError) -> None:
@@ -280,7 +281,9 @@ class CodecBase:
         except LocalProtocolError:
             raise  # our own bug, and not to be taken for the peer's
         except PTError as error:
-            self.failed(error)
+            # Its traceback leads back to here, and codecs and connections keep it
+            # for whoever asks why: that is a cycle.
+            self.failed(error.with_traceback(None))
 
     def _tooMuch(self) -> PTError:
         if self.isReady:
@@ -294,9 +297,5 @@ class CodecBase:
     def _unset(self) -> bool:
         raise LocalProtocolError("the codec set no first state")
 
-
-def _over() -> bool:
-    """
-    The state of a codec that has finished.
-    """
-    return False
+    def _over(self) -> bool:
+        return False

@@ -76,6 +76,9 @@ class CodecConnection(Whereabouts, Wary):
         :param refusals: told of what the codec finds out about the peer.
         """
         super().__init__(refusals)
+        # All attributes are there from the start: Python has a cheap place only for
+        # those that a class's first objects were made with.
+        self.transport = self._peer = self._host = None
         self._reactor = reactor
         self._codec: ICodec | None = codec
         self.methodName = methodName

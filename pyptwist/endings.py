@@ -43,7 +43,7 @@ def closeInSilence(transport: Any) -> None:
 
     :param transport: any that is about to be closed; this is for Twisted's TCP.
     """
-    if isinstance(transport, Connection):
+    if isinstance(transport, Connection) and transport.connected:
         _beforeClosing(transport)
 
 

@@ -40,6 +40,7 @@ from pyptwist.errors import (
     HandshakeFailed,
     LocalProtocolError,
 )
+from pyptwist.ownmethod import OwnMethod
 from pyptwist.proxies.tunnel import TunnelCodec
 from pyptwist.state import StateDirectory
 
@@ -109,6 +110,8 @@ class _ExtORPortCodec(TunnelCodec):
     What the two sides share: the cookie, and commands of bounded size.
     """
 
+    _skipInto = OwnMethod()
+
     def __init__(self, cookie: bytes, entropy: Callable[[int], bytes]) -> None:
         super().__init__()
         if len(cookie) != _COOKIE_LENGTH:
@@ -117,7 +120,6 @@ class _ExtORPortCodec(TunnelCodec):
         self._entropy = entropy
         self._clientNonce = self._serverNonce = b""
         self._skipLeft = 0
-        self._skipInto: Callable[[], bool] = self._unset
         self._unknownLeft = limits.EXTENDED_ORPORT_UNKNOWN
 
     def _hash(self, label: bytes) -> bytes:

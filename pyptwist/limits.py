@@ -440,7 +440,7 @@ SEEDED_TABLES: Final = 32
 #: date is accepted in three different hours.
 REPLAY_LIFETIME: Final = 3 * 3600.0
 
-#: Handshakes that a server remembers, some 150 bytes each; obfs4proxy keeps as
+#: Handshakes that a server remembers, some 40 bytes each; obfs4proxy keeps as
 #: many.  A busy bridge sees a tenth of them in three hours.
 REPLAY_CAPACITY: Final = 100 * 1024
 
@@ -702,3 +702,9 @@ SMUX_WRITE: Final = 32 * 1024
 #: Characters of the name of a package that ``pyptwist new`` writes: with more,
 #: lines of its code would be longer than its linter likes.
 SCAFFOLD_NAME: Final = 32
+
+# --- Memory -----------------------------------------------------------------
+
+#: Seconds between two looks at how much memory is in use: nobody misses what a crowd
+#: left for a minute, and a look costs nothing.
+MEMORY_LOOK: Final = 60.0

@@ -26,6 +26,7 @@ from zope.interface import implementer
 from pyptwist import limits
 from pyptwist.activation import ActivatedServerEndpoint, socketName
 from pyptwist.addresses import isName
+from pyptwist.connectors import ReleasingReactor
 from pyptwist.datagramport import DatagramPort
 from pyptwist.endings import closePlainly
 from pyptwist.endpoints import wrapClient
@@ -59,6 +60,7 @@ class DirectNetwork:
             pt-spec 3.2.1 demands; a loopback address can be meant for these alone.
         """
         self._reactor = reactor
+        self._connecting = ReleasingReactor(reactor)
         self._bindV4 = bindV4
         self._bindV6 = bindV6
 
@@ -77,7 +79,7 @@ class DirectNetwork:
         if bind is not None and peer.is_loopback and not ip_address(bind).is_loopback:
             bind = None
         endpoint: IStreamClientEndpoint = kind(
-            self._reactor, host, port, timeout=limits.CONNECT, bindAddress=_source(bind)
+            self._connecting, host, port, timeout=limits.CONNECT, bindAddress=_source(bind)
         )
         return endpoint
 
@@ -86,7 +88,7 @@ class DirectNetwork:
         # family then fail, which is what an operator who binds wants.
         source = _source(self._bindV4 or self._bindV6)
         endpoint = HostnameEndpoint(
-            self._reactor, host, port, timeout=limits.CONNECT, bindAddress=source
+            self._connecting, host, port, timeout=limits.CONNECT, bindAddress=source
         )
         if endpoint._badHostname:
             # IDNA forbids what resolvers know all the same: a_b, r3---c.

@@ -185,7 +185,8 @@ class Arriving:
                 return
             addresses = announced(bytes(self._said[:length]))
         except PTError as error:
-            self._refuse(error)
+            # Its traceback leads back to here: that is a cycle.
+            self._refuse(error.with_traceback(None))
             return
         if addresses is not None:
             _rename(self._transport, *addresses)

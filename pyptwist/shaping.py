@@ -210,7 +210,8 @@ class ShapedCodec(CodecBase):
         try:
             self._decoder.open(data, payloads)
         except FramingError as caught:
-            error = caught
+            # Its traceback leads back to here: that is a cycle.
+            error = caught.with_traceback(None)
         if payloads:
             self.out.append(Deliver(b"".join(payloads)))
         if error:

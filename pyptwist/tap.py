@@ -21,6 +21,7 @@ from twisted.python import usage
 from twisted.python.components import Componentized
 
 from pyptwist import __version__, safelog
+from pyptwist.ebb import Ebb
 from pyptwist.errors import ConfigurationError
 from pyptwist.interfaces import Context
 from pyptwist.ipc import inheritance
@@ -196,9 +197,10 @@ class ChildService(MultiService):
     :ivar observer: what is to get all events.
     """
 
-    def __init__(self, observer: ILogObserver) -> None:
+    def __init__(self, observer: ILogObserver, reactor: Any) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.observer = observer
+        Ebb(reactor).setServiceParent(self)  # type: ignore[no-untyped-call]
 
     def setServiceParent(self, parent: Any) -> None:
         """
@@ -233,8 +235,9 @@ def makeService(options: Mapping[str, Any]) -> ChildService:
 def _servingFile(options: Mapping[str, Any]) -> ChildService:
     from pyptwist.configfile import serving
 
-    listeners, observer = serving.makeService(_reactor(), options)
-    service = ChildService(observer)
+    reactor = _reactor()
+    listeners, observer = serving.makeService(reactor, options)
+    service = ChildService(observer, reactor)
     listeners.setServiceParent(service)
     return service
 
@@ -254,7 +257,7 @@ def _makeService(
     if configuration.exitOnStdinClose and not inherited.hasInput:
         raise EnvironmentRefused("the end of standard input means to end, and there is none")
     observer = _observer(options, configuration, reporter, reactor)
-    service = ChildService(observer)
+    service = ChildService(observer, reactor)
     parent = inherited.parent if configuration.hasParent else None
     child = _child(reactor, configuration, reporter, parent, options["stacks"])
     child.setServiceParent(service)

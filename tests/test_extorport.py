@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import stat
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ from pyptwist.state import StateDirectory
 from pyptwist.testing import CodecConformance, fixedEntropy
 from pyptwist.testing.codecs import Side
 from tests.proxies.driving import PAYLOAD, everyCut, outcome
+from tests.remains import withoutCollector
 
 # The vector of tor's own tests (src/test/test_extorport.c).
 COOKIE = b"Gliding wrapt in a brown mantle,"
@@ -137,6 +139,19 @@ class ClientTests(SynchronousTestCase):
         """
         done = everyCut(self, client, AUTHENTICATED + OKAY + PAYLOAD)
         self.assertEqual((done.ready, done.delivered), (True, PAYLOAD))
+
+    def test_freed(self) -> None:
+        """
+        It is freed at once, though it passed over a command that it does not know.
+        """
+        withoutCollector(self)
+        codec: ExtORPortClient | None = client()
+        assert codec is not None
+        codec.start(0.0)
+        codec.receive(AUTHENTICATED + command(0x1F00, b"what?"), 0.0)
+        remembered = weakref.ref(codec)
+        codec = None
+        self.assertIsNone(remembered())
 
     def test_addresses(self) -> None:
         """

@@ -46,7 +46,10 @@ class Undecided(CodecBase):
     maximumBuffer = 1 << 30
 
     def begin(self) -> None:
-        self.state = lambda: False
+        self.state = self._waiting
+
+    def _waiting(self) -> bool:
+        return False
 
 
 class Simple(CodecServerTransport):

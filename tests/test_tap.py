@@ -16,6 +16,7 @@ from twisted.python import usage
 from twisted.trial.unittest import SynchronousTestCase
 
 from pyptwist import tap
+from pyptwist.ebb import Ebb
 from pyptwist.ipc.child import Child
 from pyptwist.ipc.configuration import Configuration
 from tests.ipc.parents import Parent
@@ -242,13 +243,13 @@ class ServiceTests(LaunchedCase):
 
     def test_client(self) -> None:
         """
-        The service is a child, with which the parent shares a version.
+        The service is a child, with which the parent shares a version, and looks
+        after its memory.
         """
         self.launch()
         service = self.make()
         self.assertEqual(self.parent.heard(), ["VERSION 1"])
-        [child] = list(service)
-        self.assertIsInstance(child, Child)
+        self.assertEqual([type(each) for each in service], [Ebb, Child])
 
     def test_server(self) -> None:
         """

@@ -10,7 +10,7 @@ distribution, and cost nothing to prepare.
 
 from __future__ import annotations
 
-import struct
+import sys
 from array import array
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -117,11 +117,14 @@ def randomTable(entropy: Entropy, minimum: int, maximum: int, biased: bool = Fal
     return Table(list(values), _weights(weights, biased))
 
 
-def _draws(entropy: Entropy, count: int) -> tuple[int, ...]:
+def _draws(entropy: Entropy, count: int) -> array[int]:
     """
     :returns: integers of 64 bits, in one call for entropy: it is a system call.
     """
-    return struct.unpack(f">{count}Q", entropy(8 * count))
+    draws = array("Q", entropy(8 * count))
+    if sys.byteorder == "little":
+        draws.byteswap()  # the same numbers on every machine
+    return draws
 
 
 def _weights(draws: list[float], biased: bool) -> list[float]:

@@ -8,12 +8,13 @@ accepted.
 
 from __future__ import annotations
 
-from collections import deque
+from array import array
 
 from siphash24 import siphash24
 
 from pyptwist import limits
 from pyptwist.crypto.dice import Entropy
+from pyptwist.crypto.tagset import TagSet
 
 
 class ReplayFilter:
@@ -41,8 +42,10 @@ class ReplayFilter:
         self._key = entropy(16)
         self._lifetime = lifetime
         self._capacity = capacity
-        self._tags: set[bytes] = set()
-        self._byAge: deque[tuple[float, bytes]] = deque()
+        self._tags = TagSet()
+        # Those before the first are forgotten.
+        self._first = 0
+        self._times, self._byAge = array("d"), array("Q")
 
     def __len__(self) -> int:
         return len(self._tags)
@@ -59,20 +62,28 @@ class ReplayFilter:
             would stay too long.
         """
         self._forget(now)
-        tag = siphash24(data, key=self._key).digest()
+        # A set of tags has no 0.
+        tag = int.from_bytes(siphash24(data, key=self._key).digest(), "big") or 1
         if tag in self._tags:
             return True
         self._tags.add(tag)
-        self._byAge.append((now, tag))
+        self._times.append(now)
+        self._byAge.append(tag)
         return False
 
     def _forget(self, now: float) -> None:
-        if self._byAge and now < self._byAge[0][0]:
-            self._byAge.clear()
+        if not self._tags:
+            return
+        if now < self._times[self._first] or now - self._times[-1] >= self._lifetime:
             self._tags.clear()
-        while self._byAge and self._isOver(now):
-            self._tags.discard(self._byAge.popleft()[1])
+            self._first = len(self._times)
+        while self._tags and self._isOver(now):
+            self._tags.discard(self._byAge[self._first])
+            self._first += 1
+        if 2 * self._first >= len(self._times):
+            del self._times[: self._first], self._byAge[: self._first]
+            self._first = 0
 
     def _isOver(self, now: float) -> bool:
-        full = len(self._byAge) >= self._capacity
-        return full or now - self._byAge[0][0] >= self._lifetime
+        full = len(self._tags) >= self._capacity
+        return full or now - self._times[self._first] >= self._lifetime

@@ -115,6 +115,7 @@ class Flow:
 
     :ivar address: the application's.
     :ivar dialling: the attempt to connect.
+    :ivar life: its state; only while it is one of the table's.
     """
 
     __slots__ = ("address", "dialling", "life", "sender", "table", "transport")
@@ -143,6 +144,8 @@ class Flow:
             self.table.dropped(Drop.FAILED, lost)
         self.dialling = self.transport = None
         self.table.gone(self)
+        # The two know each other: such a cycle would wait for the garbage collector.
+        del self.life
 
     def congested(self, isFull: bool) -> None:
         """

@@ -75,7 +75,8 @@ class Decoder:
                 found.append(bytes(buffer[start + header : start + end]))
                 start += frame
         except FramingError as error:
-            self.error = error
+            # Not with its traceback, which leads back to here: that is a cycle.
+            self.error = error.with_traceback(None)
             start = len(buffer)
         del buffer[:start]
         return found

@@ -51,6 +51,7 @@ class Recency(Generic[Key]):
         self._heard.pop(key, None)
         if not self._heard:
             self._alarm.stop()
+            self._heard.clear()  # it keeps the size that it had
 
     def silent(self, seconds: float) -> Key | None:
         """

@@ -171,6 +171,8 @@ class ServerFlow(Protocol):
         if self not in self._parts.flows:
             return
         self._parts.flows.discard(self)
+        if not self._parts.flows:
+            self._parts.flows.clear()  # it keeps the size that it had
         self._parts.metrics.flowsOpen -= 1
         self._parts.recency.forget(self)
         if lost := self._sender.discard():

@@ -23,7 +23,7 @@ from pyptwist import limits
 from pyptwist.addresses import HostPort
 from pyptwist.arguments import Arguments
 from pyptwist.metrics import Drop
-from pyptwist.modes.flows import Address, Flow, FlowEndFactory
+from pyptwist.modes.flows import Address, Flow, FlowEndFactory, FlowLife
 from pyptwist.modes.framing import Framing, Unframeable
 from pyptwist.modes.recency import Recency
 from pyptwist.modes.reporting import KernelDrops, logFailure, sendDatagram
@@ -104,8 +104,8 @@ class ClientFlows:
         End every flow, flushing what is under way.
         """
         self._drops.look(self._port.bound)
-        for flow in list(self.connections.values()):
-            flow.life.end()
+        for address in list(self.connections):
+            self._expired(address)
 
     # --- datagrams ----------------------------------------------------------
 
@@ -119,13 +119,14 @@ class ClientFlows:
         except Unframeable:
             self.dropped(Drop.FRAMING)
             return
-        flow = self.connections.get(address)
-        if flow is None:
-            flow = self._newFlow(address)
+        life: FlowLife | None
+        if (flow := self.connections.get(address)) is None:
+            life = self._newFlow(address)
         else:
+            life = flow.life
             self._recency.touch(address)
-        if flow is not None:
-            flow.life.datagram(frame)
+        if life is not None:
+            life.datagram(frame)
 
     def deliver(self, datagrams: list[bytes], address: Address) -> None:
         """
@@ -147,6 +148,8 @@ class ClientFlows:
     def gone(self, flow: Flow) -> None:
         if self.connections.get(flow.address) is flow:
             del self.connections[flow.address]
+            if not self.connections:
+                self.connections.clear()  # it keeps the size that it had
             self._recency.forget(flow.address)
             self._metrics.flowsOpen -= 1
             self._drops.look(self._port.bound)
@@ -160,7 +163,7 @@ class ClientFlows:
 
     # --- flows --------------------------------------------------------------
 
-    def _newFlow(self, address: Address) -> Flow | None:
+    def _newFlow(self, address: Address) -> FlowLife | None:
         """
         :returns: None if there may be none.
         """
@@ -171,25 +174,26 @@ class ClientFlows:
             self.dropped(Drop.FLOWS)
             return None
         flow = self.connections[address] = Flow(self, address)
+        life = flow.life
         self._recency.touch(address)
         self._metrics.flowsOpen += 1
         self._dial(flow)
-        return flow
+        return life
 
     def _dial(self, flow: Flow) -> None:
-        address = flow.address
+        address, life = flow.address, flow.life
         factory = FlowEndFactory(
-            flow.life,
+            life,
             self._framing.decoder(),
             lambda datagrams: self.deliver(datagrams, address),
         )
         try:
             dialling = self._endpoint.connect(factory)
         except Exception:
-            flow.life.failed(Failure())
+            life.failed(Failure())
             return
         flow.dialling = dialling
-        dialling.addCallbacks(lambda end: None, flow.life.failed)
+        dialling.addCallbacks(lambda end: None, life.failed)
 
     def _makeRoom(self) -> bool:
         address = self._recency.silent(limits.FLOW_SPARED)

@@ -36,6 +36,7 @@ from pyptwist.errors import (
 )
 from pyptwist.ipc.options import parseObject
 from pyptwist.ipc.quoting import joinSocksArguments, parseSocksArguments
+from pyptwist.ownmethod import OwnMethod
 from pyptwist.proxies.socks5wire import (
     CONNECT,
     NO_METHOD,
@@ -109,6 +110,8 @@ class Socks5Negotiation:
         Whoever reads on after ``succeed`` delivers these first.
     """
 
+    _state = OwnMethod()
+
     def __init__(self, methods: Collection[Method] = PT1_METHODS) -> None:
         """
         :param methods: how arguments may come.
@@ -120,7 +123,7 @@ class Socks5Negotiation:
         self._arguments = Arguments()
         self._buffer = bytearray()
         self._events: list[Event] = []
-        self._state: Callable[[], bool] = self._greeting
+        self._state = self._greeting
 
     def receive(self, data: bytes) -> list[Event]:
         """
@@ -289,6 +292,8 @@ class Socks5Negotiation:
         return self._refuseWith(Refuse(bytes([PASSWORD_VERSION, 1]), error))
 
     def _refuseWith(self, event: Refuse) -> bool:
+        # Its traceback leads to who handles the event: that is a cycle.
+        event.error.with_traceback(None)
         self._events.append(event)
         self.trailing.clear()
         self._state = self._discard

@@ -6,16 +6,15 @@ transparent-TCP.
 
 from __future__ import annotations
 
-import json
 from typing import Final
 
 from twisted.trial.unittest import TestCase
 
 from pyptwist.testing.children import Child, spawn
-from pyptwist.testing.destinations import Destination, listen
-from pyptwist.testing.environments import baseEnvironment, freshDirectory, pyptwistCommand
-from pyptwist.testing.processes import PTChild
+from pyptwist.testing.destinations import listen
+from pyptwist.testing.environments import baseEnvironment, freshDirectory
 from pyptwist.testing.streams import Stream, payload, sha256
+from tests.interop.pairs import startPair
 from tests.peers import requirePeer
 
 #: Connections at a time: what browsers have to one server.
@@ -43,31 +42,6 @@ class DownloadTests(TestCase):
 
     timeout = 120
 
-    async def child(self, mode: str, *flags: str) -> PTChild:
-        """
-        Start one, and wait until it is ready.
-        """
-        command = [*pyptwistCommand(), "-ptversion", "3.0", "-transport", "obfs4"]
-        command += ["-mode", mode, "-state", str(freshDirectory(self)), *flags]
-        child = spawn(self, PTChild(mode), command, baseEnvironment())
-        await child.whenReady()
-        return child
-
-    async def clientTo(self, destination: Destination, mode: str) -> str:
-        """
-        :returns: where the client of a server in front of that listens.
-        """
-        server = await self.child(
-            *(mode, "-server", "-bindhost", "127.0.0.1", "-bindport", "0"),
-            *("-target", "{}:{}".format(*destination.address)),
-        )
-        bridge = server.method("obfs4")
-        options = {**bridge.arguments, "serverAddress": "{}:{}".format(*bridge.address)}
-        client = await self.child(mode, "-client", "-options", json.dumps(options))
-        method = client.method("obfs4")
-        self.assertEqual(method.protocol, mode)
-        return "{}:{}".format(*method.address)
-
     async def download(self, host: str, *more: str) -> None:
         """
         All files arrive as they are.
@@ -92,8 +66,8 @@ class DownloadTests(TestCase):
         By the proxy; the host is one that nobody reaches otherwise.
         """
         destination = listen(self, site)
-        proxy = await self.clientTo(destination, "socks5")
-        await self.download("192.0.2.99", "--socks5", proxy)
+        proxy = await startPair(self, "socks5", destination.address)
+        await self.download("192.0.2.99", "--socks5", "{}:{}".format(*proxy))
         self.assertGreater(len(destination.streams), 1)
 
     async def test_transparent(self) -> None:
@@ -101,5 +75,6 @@ class DownloadTests(TestCase):
         By the client's address instead of the server's.
         """
         destination = listen(self, site)
-        await self.download(await self.clientTo(destination, "transparent-TCP"))
+        client = await startPair(self, "transparent-TCP", destination.address)
+        await self.download("{}:{}".format(*client))
         self.assertGreater(len(destination.streams), 1)

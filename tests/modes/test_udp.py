@@ -4,7 +4,6 @@ Tests for ``pyptwist.modes.udp``: the client's flows, one by one.
 
 from __future__ import annotations
 
-import gc
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
@@ -25,6 +24,7 @@ from pyptwist.network import FixedNetwork
 from pyptwist.testing import memoryContext
 from pyptwist.testing.datagrams import MemoryDatagramNetwork
 from tests.modes.datagrams import HERE, Attempt, Peer, ScriptedConnection, ScriptedMethod, counted
+from tests.remains import objects, since, withoutCollector
 
 PORT = 5000
 SERVER = HostPort("192.0.2.1", 443)
@@ -505,6 +505,7 @@ class FlowTests(FlowsCase):
         Ten thousand flows at once, of which nothing remains.
         """
         self.listen()
+        withoutCollector(self)
         tracemalloc.start()
         self.addCleanup(tracemalloc.stop)
         before, _ = tracemalloc.get_traced_memory()
@@ -524,7 +525,6 @@ class FlowTests(FlowsCase):
         self.assertEqual(self.flows._room.free, limits.FLOWS_BACKLOG)
         self.assertEqual(self.network.clock.getDelayedCalls(), [])
         self.method.attempts.clear()
-        gc.collect()
         after, _ = tracemalloc.get_traced_memory()
         self.assertLess((after - before) / 10_000, 100)
 
@@ -563,6 +563,67 @@ class FlowTests(FlowsCase):
             LENGTH,
         )
         self.failureResultOf(flows.listen())
+
+
+class FreedTests(FlowsCase):
+    """
+    A flow that is over is freed at once.
+    """
+
+    #: What the way of its end is called, and what happens, in order, once the flow
+    #: has begun to dial.
+    ENDS: dict[str, tuple[str, ...]] = {
+        "failed": ("fail",),
+        "cancelled": ("closeAll",),
+        "too late": ("closeAll", "come too late"),
+        "lost": ("succeed", "lose"),
+        "garbage": ("succeed", "garbage", "lose"),
+        "broken": ("succeed", "break", "send", "lose"),
+        "idle": ("succeed", "idle", "lose"),
+        "closed": ("succeed", "closeAll", "lose"),
+    }
+
+    def happen(self, event: str) -> None:
+        """
+        Let it.
+        """
+        if event == "fail":
+            self.attempt.fail(ConnectionRefusedError())
+        elif event == "succeed":
+            self.attempt.succeed()
+        elif event == "come too late":
+            protocol = self.attempt.factory.buildProtocol(None)
+            protocol.makeConnection(self.attempt.connection)
+            protocol.connectionLost()
+        elif event == "lose":
+            self.attempt.lose()
+        elif event == "garbage":
+            self.attempt.protocol.dataReceived(b"\xff")
+        elif event == "break":
+            self.attempt.connection.broken = True
+        elif event == "send":
+            self.flows.received(b"\x40\0\0\0", ("192.0.2.1", 1))
+        elif event == "idle":
+            self.network.pump(limits.FLOW_IDLE)
+        else:
+            self.flows.closeAll()
+
+    def test_freed(self) -> None:
+        """
+        However it ends.
+        """
+        withoutCollector(self)
+        for name, events in self.ENDS.items():
+            with self.subTest(end=name):
+                self.setUp()
+                self.listen(STUN)
+                before = objects("pyptwist.modes", "automat")
+                for event in ("send", *events):
+                    self.happen(event)
+                self.network.pump()
+                self.method.attempts.clear()
+                self.flushLoggedErrors(ValueError)
+                self.assertEqual(since(before, "pyptwist.modes", "automat"), {})
 
 
 #: What may happen, and to which of four applications and their attempts.
