@@ -95,6 +95,8 @@ class DirectNetwork:
             if not isName(host):
                 raise ConfigurationError("this cannot be a host name")
             endpoint._badHostname = False
+        # What knows less of IDNA than this, the resolver, would fail without a word.
+        endpoint._hostText = endpoint._hostBytes.decode("ascii")
         return endpoint
 
     def serverEndpoint(self, host: str, port: int) -> IStreamServerEndpoint:

@@ -184,6 +184,18 @@ class DirectTests(NetworkCase):
             self.dial(DirectNetwork(self.reactor), name)
             self.assertEqual(self.resolver.asked[-1], name)
 
+    def test_internationalName(self) -> None:
+        """
+        The resolver gets the ASCII form of a name: Python's own conversion, on the way
+        to the system's, refuses some, and nobody would hear of that.
+        """
+        for name, asked in (
+            ("b\N{LATIN SMALL LETTER U WITH DIAERESIS}cher.example", "xn--bcher-kva.example"),
+            ("\N{HEBREW LETTER ALEF}1.example", "xn--1-zhc.example"),
+        ):
+            self.dial(DirectNetwork(self.reactor), name)
+            self.assertEqual(self.resolver.asked[-1], asked)
+
     def test_impossibleName(self) -> None:
         """
         What can be no name is refused before anybody is asked.
