@@ -100,12 +100,16 @@ class Exchange:
         self.cut()
         self._deadline.stop()
         self._pool.closeCachedConnections()
+        if self._metered is not None:
+            # TLS waits for the other side's goodbye, which may never come.
+            self._metered.expire(self._reactor)
         self._metered = self._endpoint = None
 
     def connected(self, metered: _Metered, transport: ITransport) -> None:
         """
-        There is a new connection.
+        There is a new connection, in the place of one that is over, or should be.
         """
+        self._drop()
         self._metered = metered
         self.host, self.peer = transport.getHost(), transport.getPeer()
 
@@ -272,6 +276,7 @@ class _Metered(Protocol):
         self.inner: Any = inner
         self.allowance = limits.MEEK_ANSWER
         self._exchange: Exchange | None = exchange
+        self._patience: Alarm | None = None
 
     def connectionMade(self) -> None:
         exchange, self._exchange = self._exchange, None
@@ -288,8 +293,18 @@ class _Metered(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.transport = None
+        if self._patience is not None:
+            self._patience.stop()
         inner, self.inner = self.inner, None
         inner.connectionLost(reason)
+
+    def expire(self, reactor: IReactorTime) -> None:
+        """
+        It is being closed: give it a time for that.
+        """
+        if self.transport is not None:
+            self._patience = Alarm(reactor)
+            self._patience.set(reactor.seconds() + limits.CLOSE_LINGER, self.drop)
 
     def drop(self) -> None:
         """
