@@ -14,7 +14,6 @@ from twisted.internet.protocol import Factory
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
-from pyptwist.testing import ManagedConformance
 from pyptwist.testing.destinations import echo, listen
 from pyptwist.testing.environments import pyptwistCommand
 from pyptwist.testing.processes import launchClient, launchServer
@@ -26,23 +25,6 @@ from tests.integration.upstreamproxies import microsocks
 from tests.interop import ours
 
 SIZE = 1 << 20
-
-
-class MeekManagedTests(ManagedConformance, TestCase):
-    """
-    As tor starts it; the bridge line needs nothing but an address.
-    """
-
-    methodName = "meek"
-    optionalArguments = True
-    wrongArguments = ({"url": "ftp://example.com/"}, {"front": "example.com"})
-    wrongServerOptions = (
-        {"path": "no/slash"},
-        {"cert": "/nowhere"},
-        {"cert": "/nowhere", "key": "/nowhere"},
-        {"url": "https://example.com/?a=b"},
-        {"decoy": "127.0.0.1:1"},
-    )
 
 
 class MeekTests(TestCase):
