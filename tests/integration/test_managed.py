@@ -17,6 +17,30 @@ class B64Tests(ManagedConformance, TestCase):
     methodName = "b64"
 
 
+class MeekTests(ManagedConformance, TestCase):
+    """
+    Clients need nothing but an address.
+    """
+
+    methodName = "meek"
+    optionalArguments = True
+    wrongArguments = ({"url": "ftp://example.com/"}, {"front": "example.com"})
+    wrongServerOptions = (
+        {"path": "no-slash"},
+        {"cert": "/nowhere", "key": "/nowhere"},
+        {"url": "https://example.com/?a=b"},
+        {"decoy": "127.0.0.1:1"},
+    )
+
+
+class MeekLiteTests(MeekTests):
+    """
+    Under the other name.
+    """
+
+    methodName = "meek_lite"
+
+
 class Obfs2Tests(ManagedConformance, TestCase):
     """
     With a shared secret, which a client does not miss until it is refused.

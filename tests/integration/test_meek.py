@@ -4,40 +4,27 @@ meek in endpoint strings, and behind an upstream proxy.
 
 from __future__ import annotations
 
+import gc
+import weakref
 from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.endpoints import clientFromString, serverFromString
 from twisted.internet.protocol import Factory
+from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
-from pyptwist.testing import ManagedConformance
 from pyptwist.testing.destinations import echo, listen
 from pyptwist.testing.environments import pyptwistCommand
 from pyptwist.testing.processes import launchClient, launchServer
+from pyptwist.testing.reactors import theReactor
 from pyptwist.testing.socksclient import socksConnect
 from pyptwist.testing.streams import Stream, payload, sha256, together
+from pyptwist.transports.meek.method import Meek
 from tests.integration.upstreamproxies import microsocks
-from tests.interop.ours import Server, TransportStream
+from tests.interop import ours
 
 SIZE = 1 << 20
-
-
-class MeekManagedTests(ManagedConformance, TestCase):
-    """
-    As tor starts it; the bridge line needs nothing but an address.
-    """
-
-    methodName = "meek"
-    optionalArguments = True
-    wrongArguments = ({"url": "ftp://example.com/"}, {"front": "example.com"})
-    wrongServerOptions = (
-        {"path": "no/slash"},
-        {"cert": "/nowhere"},
-        {"cert": "/nowhere", "key": "/nowhere"},
-        {"url": "https://example.com/?a=b"},
-        {"decoy": "127.0.0.1:1"},
-    )
 
 
 class MeekTests(TestCase):
@@ -56,20 +43,48 @@ class MeekTests(TestCase):
         """
         A client that is told a URL, and nothing else; and one that is told an address.
         """
-        server = Server()
+        server = ours.Server()
         endpoint: Any = serverFromString(reactor, "pt:meek:0:interface=127.0.0.1")
         port = await endpoint.listen(server)
         self.addCleanup(port.stopListening)
         number = port.getHost().port
         for text in (rf"pt:meek:url=http\://127.0.0.1\:{number}/", f"pt:meek:127.0.0.1:{number}"):
             client: Any = clientFromString(reactor, text)
-            here = await client.connect(Factory.forProtocol(TransportStream))
+            here = await client.connect(Factory.forProtocol(ours.TransportStream))
             there = await server.accept()
             await here.send(b"hello")
             self.assertEqual(await there.read(5), b"hello")
             here.close()
             await there.lost()
             await here.lost()
+
+    async def test_remains(self) -> None:
+        """
+        What is over is freed at once, without the garbage collector; but for what the
+        server remembers of a session.
+        """
+        gc.disable()
+        self.addCleanup(gc.enable)
+        server = await ours.serve(self, method=Meek)
+        here: Any = await ours.connecting(self, server.address, {}, Meek)
+        there: Any = await server.accept()
+        await here.send(b"hello")
+        self.assertEqual(await there.read(5), b"hello")
+        session = here.transport._session
+        watched = [
+            weakref.ref(one)
+            for one in (here.transport, there.transport, session, session._exchange)
+        ]
+        del session
+        here.close()
+        await together(here.lost(), there.lost())
+        for stream in (here, there):
+            stream.transport = stream._tcp = None
+        # The connection below takes a moment to close.
+        deadline = theReactor().seconds() + 20
+        while any(one() is not None for one in watched):
+            self.assertLess(theReactor().seconds(), deadline, watched)
+            await deferLater(theReactor(), 0.02)
 
     async def test_upstreamProxy(self) -> None:
         """

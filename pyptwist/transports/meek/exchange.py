@@ -2,8 +2,7 @@
 Requests and answers, over one connection at a time that is kept for the next ones.
 
 Twisted's HTTP client keeps connections, and reads answers.  Requests are written
-here, since theirs has its header fields in an order of its own; and what is read is
-counted before it reads it, since it has no bounds.
+here, since theirs have their header fields in an order of their own.
 """
 
 from __future__ import annotations
@@ -15,8 +14,6 @@ from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.error import ConnectError, ConnectionClosed
 from twisted.internet.interfaces import (
     IAddress,
-    IProtocol,
-    IProtocolFactory,
     IStreamClientEndpoint,
     ITransport,
 )
@@ -31,7 +28,7 @@ from zope.interface import implementer
 from pyptwist import limits
 from pyptwist.alarm import Alarm
 from pyptwist.errors import ClosedByPeer, FramingError, HandshakeFailed, HandshakeTimeout, PTError
-from pyptwist.wrapping import WrappingFactory
+from pyptwist.transports.meek.metering import Metered, Metering
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime
@@ -59,12 +56,12 @@ class Exchange:
         self.host: IAddress | None = None
         self.peer: IAddress | None = None
         self._reactor = reactor
-        self._endpoint: _Metering | None = _Metering(endpoint, self)
+        self._endpoint: IStreamClientEndpoint | None = Metering(endpoint, self.connected)
         self._head = before, behind
         self._pool = HTTPConnectionPool(reactor)
         self._pool.maxPersistentPerHost = 1
         self._pool.retryAutomatically = False
-        self._metered: _Metered | None = None
+        self._metered: Metered | None = None
         self._current: Deferred[bytes] | None = None
         self._deadline = Alarm(reactor)
         self._isLate = False
@@ -100,12 +97,16 @@ class Exchange:
         self.cut()
         self._deadline.stop()
         self._pool.closeCachedConnections()
+        if self._metered is not None:
+            # TLS waits for the other side's goodbye, which may never come.
+            self._metered.expire(self._reactor)
         self._metered = self._endpoint = None
 
-    def connected(self, metered: _Metered, transport: ITransport) -> None:
+    def connected(self, metered: Metered, transport: ITransport) -> None:
         """
-        There is a new connection.
+        There is a new connection, in the place of one that is over, or should be.
         """
+        self._drop()
         self._metered = metered
         self.host, self.peer = transport.getHost(), transport.getPeer()
 
@@ -223,78 +224,3 @@ def _unpacked(response: IResponse, body: bytes) -> bytes:
 
 def _ignore(reason: Failure) -> None:
     pass
-
-
-@implementer(IStreamClientEndpoint)
-class _Metering:
-    """
-    An endpoint whose connections count what they read.
-    """
-
-    def __init__(self, endpoint: IStreamClientEndpoint, exchange: Exchange) -> None:
-        self._endpoint = endpoint
-        self._exchange = exchange
-
-    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
-        factory = _MeteringFactory(protocolFactory, self._exchange)
-        connecting: Deferred[Any] = self._endpoint.connect(factory)
-        return connecting.addCallback(lambda metered: metered.inner)
-
-
-class _MeteringFactory(WrappingFactory):
-    def __init__(self, factory: IProtocolFactory, exchange: Exchange) -> None:
-        super().__init__(factory)
-        self._exchange: Exchange | None = exchange
-
-    # The start and the end of twisted.web's factory would be logged.
-    def startFactory(self) -> None:
-        pass
-
-    def stopFactory(self) -> None:
-        pass
-
-    def buildProtocol(self, addr: Any) -> _Metered | None:
-        # Twisted's connector keeps its factory, in a cycle.
-        exchange, self._exchange = self._exchange, None
-        inner = self._factory.buildProtocol(addr)
-        return None if inner is None or exchange is None else _Metered(inner, exchange)
-
-
-class _Metered(Protocol):
-    """
-    Lets its inner protocol read as much as one answer may have.
-
-    :ivar inner: it writes to the transport itself.
-    :ivar allowance: bytes that may still come.
-    """
-
-    def __init__(self, inner: IProtocol, exchange: Exchange) -> None:
-        self.inner: Any = inner
-        self.allowance = limits.MEEK_ANSWER
-        self._exchange: Exchange | None = exchange
-
-    def connectionMade(self) -> None:
-        exchange, self._exchange = self._exchange, None
-        assert exchange is not None and self.transport is not None
-        exchange.connected(self, self.transport)
-        self.inner.makeConnection(self.transport)
-
-    def dataReceived(self, data: bytes) -> None:
-        self.allowance -= len(data)
-        if self.allowance < 0:
-            self.drop()
-        else:
-            self.inner.dataReceived(data)
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self.transport = None
-        inner, self.inner = self.inner, None
-        inner.connectionLost(reason)
-
-    def drop(self) -> None:
-        """
-        Close at once.
-        """
-        transport: Any = self.transport
-        if transport is not None:
-            transport.abortConnection()

@@ -112,16 +112,21 @@ class MeekChannel(HTTPChannel):
 
     def timeoutConnection(self) -> None:
         """
-        Close; and whatever has not been taken when as much time has passed again is
-        lost.
+        Close; or, if that was not enough, drop what is left.
         """
         if self._isClosing:
             transport: Any = self.transport
             transport.abortConnection()
         else:
-            self._isClosing = True
-            self.setTimeout(limits.MEEK_REQUEST_TIME)  # type: ignore[no-untyped-call]
-            self.loseConnection()  # type: ignore[no-untyped-call]
+            self.loseConnection()
+
+    def loseConnection(self) -> None:
+        """
+        It is to be closed: which takes no longer than a request may.
+        """
+        self._isClosing = True
+        self.setTimeout(limits.MEEK_REQUEST_TIME)  # type: ignore[no-untyped-call]
+        super().loseConnection()  # type: ignore[no-untyped-call]
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """

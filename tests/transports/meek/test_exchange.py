@@ -230,6 +230,30 @@ class ExchangeTests(SynchronousTestCase):
         self.assertIs(causeOfFailure(self.failureResultOf(posting, ConnectError)), Cause.REFUSED)
         closed.close()
 
+    def test_neverRead(self) -> None:
+        """
+        A server that reads nothing any more, not even the end, is left.
+        """
+        self.answers(EMPTY)
+        server: Any = self.servers.built[0]
+        server.transport.pauseProducing()
+        self.exchange.close()
+        self.network.pump(limits.CLOSE_LINGER)
+        self.assertFalse(self.network.connections[0][0].connected)
+
+    def test_oneAtATime(self) -> None:
+        """
+        A connection that does not end is dropped when there is a new one.
+        """
+        self.post()
+        server: Any = self.servers.built[0]
+        server.transport.pauseProducing()
+        self.reply(answer(b"x", b"Connection: close"))
+        self.assertTrue(self.network.connections[0][0].connected)
+        self.assertEqual(self.answers(EMPTY), b"")
+        self.network.pump()
+        self.assertFalse(self.network.connections[0][0].connected)
+
     def test_cut(self) -> None:
         """
         A request can be given up whatever has come of it.

@@ -90,6 +90,16 @@ class BoundsTests(ServerCase):
         self.network.pump(limits.MEEK_IDLE + limits.MEEK_REQUEST_TIME + 1)
         self.assertEqual(len(visitor.lost), 1)
 
+    def test_unreadToTheEnd(self) -> None:
+        """
+        Nor who does not read the last one, behind which the connection ends.
+        """
+        visitor = self.visitor()
+        visitor.transport.pauseProducing()
+        visitor.transport.write(request(b"", ID, "Connection: close"))
+        self.network.pump(limits.MEEK_REQUEST_TIME + 1)
+        self.assertEqual(len(visitor.lost), 1)
+
     def test_longest(self) -> None:
         """
         A body has the reference's bound, which is told before it is read.
