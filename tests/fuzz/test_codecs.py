@@ -31,6 +31,9 @@ from pyptwist.transports.obfs2 import Obfs2
 from pyptwist.transports.obfs3 import Obfs3
 from pyptwist.transports.obfs4.method import Obfs4
 from pyptwist.transports.scramblesuit.method import ScrambleSuit
+from pyptwist.transports.webtunnel.codec import WebTunnelClientCodec
+from pyptwist.transports.webtunnel.secret import Secret
+from pyptwist.transports.webtunnel.watchful import WatchfulServerCodec
 from tests.transports.scramblesuit.pairs import Purse, clientCodec, serverCodec, serverShared
 
 EXAMPLES = int(os.environ.get("PYPTWIST_FUZZ_EXAMPLES", "200"))
@@ -72,6 +75,13 @@ def scrambleSuitTicketPair() -> Codecs:
     """
     shared = serverShared()
     return clientCodec(Purse(shared.mint.issue())), serverCodec(shared)
+
+
+def webTunnelPair() -> Codecs:
+    """
+    A server that reads the request itself; the other begins behind twisted.web.
+    """
+    return WebTunnelClientCodec("a", "/x"), WatchfulServerCodec(Secret("/x"), 60.0)
 
 
 OBFS4 = Arguments(
@@ -225,6 +235,18 @@ class CodecTests(FuzzCase):
         make = methodPair(ScrambleSuit, SCRAMBLESUIT)
         for pair in (make, scrambleSuitTicketPair):
             self.check(lambda pair=pair: pair()[0], heardByClient(pair))  # type: ignore[misc]
+
+    def test_webTunnelServer(self) -> None:
+        """
+        webtunnel's server.
+        """
+        self.check(lambda: webTunnelPair()[1], heardByServer(webTunnelPair))
+
+    def test_webTunnelClient(self) -> None:
+        """
+        webtunnel's client.
+        """
+        self.check(lambda: webTunnelPair()[0], heardByClient(webTunnelPair))
 
     def test_dummy(self) -> None:
         """
