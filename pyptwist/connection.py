@@ -352,10 +352,7 @@ class CodecConnection(Whereabouts, Wary):
             # A peer that does not read what was sent before must not keep the
             # connection for ever.
             patience = limits.CLOSE_FLUSH if error is None else limits.CLOSE_LINGER
-            self._deadline.set(self._reactor.seconds() + patience, self._lingered)
-
-    def _lingered(self) -> None:
-        self.transport.abortConnection()
+            self._deadline.set(self._reactor.seconds() + patience, below.abortConnection)
 
     def _lost(self, reason: Failure) -> None:
         protocol, error = self._protocol, self._error

@@ -34,6 +34,9 @@ from pyptwist.transports.replicant.method import Replicant
 from pyptwist.transports.scramblesuit.method import ScrambleSuit
 from pyptwist.transports.shadow.method import Shadow
 from pyptwist.transports.starbridge import Starbridge
+from pyptwist.transports.webtunnel.codec import WebTunnelClientCodec
+from pyptwist.transports.webtunnel.secret import Secret
+from pyptwist.transports.webtunnel.watchful import WatchfulServerCodec
 from tests.transports.scramblesuit.pairs import Purse, clientCodec, serverCodec, serverShared
 
 EXAMPLES = int(os.environ.get("PYPTWIST_FUZZ_EXAMPLES", "200"))
@@ -75,6 +78,13 @@ def scrambleSuitTicketPair() -> Codecs:
     """
     shared = serverShared()
     return clientCodec(Purse(shared.mint.issue())), serverCodec(shared)
+
+
+def webTunnelPair() -> Codecs:
+    """
+    A server that reads the request itself; the other begins behind twisted.web.
+    """
+    return WebTunnelClientCodec("a", "/x"), WatchfulServerCodec(Secret("/x"), 60.0)
 
 
 OBFS4 = Arguments(
@@ -277,6 +287,18 @@ class CodecTests(FuzzCase):
         """
         make = methodPair(Starbridge, DARKSTAR)
         self.check(lambda: make()[0], heardByClient(make))
+
+    def test_webTunnelServer(self) -> None:
+        """
+        webtunnel's server.
+        """
+        self.check(lambda: webTunnelPair()[1], heardByServer(webTunnelPair))
+
+    def test_webTunnelClient(self) -> None:
+        """
+        webtunnel's client.
+        """
+        self.check(lambda: webTunnelPair()[0], heardByClient(webTunnelPair))
 
     def test_dummy(self) -> None:
         """
