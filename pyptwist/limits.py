@@ -374,7 +374,8 @@ HANDSHAKE_JOURNAL: Final = 24 * 1024
 
 # --- smux -------------------------------------------------------------------
 
-#: Payload bytes in one frame at the most: the reference's default.
+#: Payload bytes in one frame at the most: the reference's default.  It is eight less
+#: in fact, since the frame has to fit what the network is given at once.
 SMUX_FRAME: Final = 32 * 1024
 
 #: Bytes that one stream's peer may be ahead of its reader.  Any peer may be 256 KiB
@@ -427,8 +428,9 @@ SMUX_IDLE: Final = 30
 #: Connections to more get sessions of their own.
 SMUX_POOLS: Final = 1024
 
-#: Bytes that a session gives the network in one piece: a frame, and what is small.
-SMUX_WRITE: Final = 32 * 1024
+#: Bytes that a session gives the network in one piece: a frame of the longest, or
+#: several that are shorter.  It is what an obfs method writes as one burst.
+SMUX_WRITE: Final = BURST
 
 # --- Packages of others -----------------------------------------------------
 

@@ -41,6 +41,7 @@ from pyptwist.multiplex.events import (
     StreamOpened,
 )
 from pyptwist.multiplex.smux import SmuxSession
+from pyptwist.promptness import promptWriter
 from pyptwist.whereabouts import Whereabouts
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class SmuxConnection(Whereabouts):
     """
 
     machine: Any = None
+    _write: Any = None
 
     def __init__(self, reactor: IReactorTime, settings: SmuxSettings, isClient: bool) -> None:
         """
@@ -83,6 +85,7 @@ class SmuxConnection(Whereabouts):
         self.transport = transport
         self.rememberAddresses()
         self.machine = SmuxSession(self._isClient, self._settings, self._reactor.seconds())
+        self._write = promptWriter(transport)
         self.transport.registerProducer(self, True)
         self.connectionMade()
         self._wait()
@@ -102,7 +105,7 @@ class SmuxConnection(Whereabouts):
         elif reason.check(ConnectionDone):
             # In order for the session, but none of its streams was ended.
             reason = Failure(ConnectionLost())
-        self._isClosing, self.transport = True, None
+        self._isClosing, self.transport, self._write = True, None, None
         for alarm in (self._turn, self._timer, self._patience):
             alarm.stop()
         for stream in list(self._streams.values()):
@@ -221,7 +224,7 @@ class SmuxConnection(Whereabouts):
         while not self.isBelowFull and self.machine.hasOutput and self.transport is not None:
             data, numbers = self.machine.output(limits.SMUX_WRITE)
             if data:
-                self.transport.write(data)
+                self._write(data)
             for number in numbers:
                 self._went(number)
         self._settle()

@@ -39,17 +39,20 @@ from pyptwist.multiplex.events import (
     StreamOpened,
 )
 from pyptwist.multiplex.frames import (
+    HEADER,
     UPDATE,
     Command,
     FrameReader,
     encodeFrame,
-    encodeUpdate,
 )
 from pyptwist.multiplex.holding import Holding
 from pyptwist.multiplex.keepalive import Keepalive
 from pyptwist.multiplex.streams import Stream
 
 _LAST_STREAM = (1 << 32) - 1
+
+#: Bytes that are worth a frame with payload, in what is left of an output.
+_LEAST = 1024
 
 #: Bytes of what was held that an application gets at once: as one read of TCP's.
 _RELEASE = 64 * 1024
@@ -243,25 +246,31 @@ class SmuxSession:
         """
         What the network is to have next.
 
-        :param limit: bytes after which no frame is begun.
+        :param limit: bytes at the most; but at least one frame, if there is any.
         :returns: those, which are none if there is nothing; and the streams that got
             rid of something.
         """
         frames: list[bytes] = []
-        size, streams = 0, []
-        while size < limit and self.hasOutput:
+        streams: list[int] = []
+        room = limit
+        while self.hasOutput and (room > 0 or not frames):
             if self._keepalive.isPingDue:
                 self._keepalive.isPingDue = False
                 frame = self._frame(Command.NOP, 0)
             elif self._refused:
                 frame = self._frame(Command.FIN, self._refused.popleft())
+            elif self._urgent:
+                number, stream = self._urgent.popitem(last=False)
+                frame = self._control(stream)
+                streams.append(number)
+            elif frames and room < _LEAST:
+                break
             else:
-                queue = self._urgent or self._ready
-                number, stream = queue.popitem(last=False)
-                frame = self._control(stream) if queue is self._urgent else self._payload(stream)
+                number, stream = self._ready.popitem(last=False)
+                frame = self._payload(stream, room if frames else limit)
                 streams.append(number)
             frames.append(frame)
-            size += len(frame)
+            room -= len(frame)
         return b"".join(frames), streams
 
     def timerFired(self, now: float) -> list[Event]:
@@ -347,27 +356,19 @@ class SmuxSession:
             self._ready[stream.number] = stream
 
     def _control(self, stream: Stream) -> bytes:
-        """
-        :returns: the frames without payload that are due.
-        """
-        frames = b""
-        if stream.synDue:
-            stream.synDue = False
-            frames += self._frame(Command.SYN, stream.number)
-        if stream.updateDue:
-            version = self.settings.version
-            frames += encodeUpdate(version, stream.number, *stream.takeUpdate())
-        if stream.finDue and not stream.outgoing:
-            frames += self._frame(Command.FIN, stream.number)
+        frames = stream.control(self.settings.version)
+        if stream.isOver:
             self._forget(stream)
         return frames
 
-    def _payload(self, stream: Stream) -> bytes:
+    def _payload(self, stream: Stream, room: int) -> bytes:
         """
+        :param room: bytes that the frame should have at the most.
         :returns: one frame, and the stream's last one, if it is the last but one; none
             if the peer took back what it had allowed.
         """
-        data = stream.send(self.settings.frame)
+        most = self.settings.frame
+        data = stream.send(min(most, room - HEADER.size) if room >= _LEAST else most)
         frame = self._frame(Command.PSH, stream.number, data) if data else b""
         if stream.finDue and not stream.outgoing:
             return frame + self._control(stream)
