@@ -221,12 +221,16 @@ class SmuxConnection(Whereabouts):
         """
         Give the connection below what it takes.
         """
-        while not self.isBelowFull and self.machine.hasOutput and self.transport is not None:
+        isDue = self.machine.hasOutput
+        while isDue and not self.isBelowFull and self.transport is not None:
             data, numbers = self.machine.output(limits.SMUX_WRITE)
             if data:
                 self._write(data)
             for number in numbers:
                 self._went(number)
+            isDue = self.machine.hasMuch
+        if self.machine.hasOutput and not self.isBelowFull:
+            self.soon()
         self._settle()
 
     def _went(self, number: int) -> None:

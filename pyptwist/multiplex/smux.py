@@ -25,8 +25,6 @@ Whatever the peer does wrong ends the session, and no more.
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
-
 from pyptwist import limits
 from pyptwist.errors import FramingError, LocalProtocolError, PTError, Unresponsive
 from pyptwist.multiplex.events import (
@@ -39,20 +37,16 @@ from pyptwist.multiplex.events import (
     StreamOpened,
 )
 from pyptwist.multiplex.frames import (
-    HEADER,
     UPDATE,
     Command,
     FrameReader,
-    encodeFrame,
 )
 from pyptwist.multiplex.holding import Holding
 from pyptwist.multiplex.keepalive import Keepalive
 from pyptwist.multiplex.streams import Stream
+from pyptwist.multiplex.turns import Turns
 
 _LAST_STREAM = (1 << 32) - 1
-
-#: Bytes that are worth a frame with payload, in what is left of an output.
-_LEAST = 1024
 
 #: Bytes of what was held that an application gets at once: as one read of TCP's.
 _RELEASE = 64 * 1024
@@ -76,11 +70,9 @@ class SmuxSession:
         self._reader = FrameReader(settings.version)
         self._streams: dict[int, Stream] = {}
         self._next = 3
-        self._urgent: OrderedDict[int, Stream] = OrderedDict()  # have a SYN, UPD or FIN
-        self._ready: OrderedDict[int, Stream] = OrderedDict()  # have payload, and room
-        self._refused: deque[int] = deque()
         self._holding = Holding(settings.buffer)
         self._keepalive = Keepalive(settings.keepalive, settings.timeout, now, isClient)
+        self._turns = Turns(settings.version, settings.frame, self._keepalive)
 
     # --- what is there ------------------------------------------------------
 
@@ -122,7 +114,15 @@ class SmuxSession:
         """
         Is there anything that the network could have?
         """
-        return bool(self._keepalive.isPingDue or self._refused or self._urgent or self._ready)
+        return bool(self._turns)
+
+    @property
+    def hasMuch(self) -> bool:
+        """
+        Is that more than a few bytes of payload, which might wait for others to join
+        them?
+        """
+        return self._turns.hasMuch
 
     @property
     def nextTimer(self) -> float | None:
@@ -151,7 +151,7 @@ class SmuxSession:
         number, self._next = self._next, self._next + 2
         stream = self._add(number)
         stream.synDue = True
-        self._urgent[number] = stream
+        self._turns.announce(stream)
         return number
 
     def send(self, number: int, data: bytes) -> None:
@@ -161,7 +161,7 @@ class SmuxSession:
         stream = self._streams.get(number)
         if stream is not None and not stream.finDue:
             stream.outgoing += data
-            self._schedule(stream)
+            self._turns.queue(stream)
 
     def end(self, number: int) -> None:
         """
@@ -173,7 +173,7 @@ class SmuxSession:
         elif stream is not None:
             stream.finDue = True
             if not stream.outgoing:
-                self._urgent[number] = stream
+                self._turns.announce(stream)
 
     def reset(self, number: int) -> None:
         """
@@ -186,13 +186,13 @@ class SmuxSession:
         stream.outgoing.clear()
         self._holding.remove(len(stream.held))
         stream.held.clear()
-        self._ready.pop(number, None)
+        self._turns.remove(stream)
         stream.isPaused, stream.endDue, stream.hasPeerEnded = False, False, True
         if stream.synDue:
             self._forget(stream)
         else:
             stream.updateDue, stream.finDue = False, True
-            self._urgent[number] = stream
+            self._turns.announce(stream)
 
     def pause(self, number: int, now: float) -> None:
         """
@@ -250,28 +250,11 @@ class SmuxSession:
         :returns: those, which are none if there is nothing; and the streams that got
             rid of something.
         """
-        frames: list[bytes] = []
-        streams: list[int] = []
-        room = limit
-        while self.hasOutput and (room > 0 or not frames):
-            if self._keepalive.isPingDue:
-                self._keepalive.isPingDue = False
-                frame = self._frame(Command.NOP, 0)
-            elif self._refused:
-                frame = self._frame(Command.FIN, self._refused.popleft())
-            elif self._urgent:
-                number, stream = self._urgent.popitem(last=False)
-                frame = self._control(stream)
-                streams.append(number)
-            elif frames and room < _LEAST:
-                break
-            else:
-                number, stream = self._ready.popitem(last=False)
-                frame = self._payload(stream, room if frames else limit)
-                streams.append(number)
-            frames.append(frame)
-            room -= len(frame)
-        return b"".join(frames), streams
+        data, streams = self._turns.output(limit)
+        for stream in streams:
+            if stream.isOver:
+                self._forget(stream)
+        return data, [stream.number for stream in streams]
 
     def timerFired(self, now: float) -> list[Event]:
         """
@@ -294,9 +277,7 @@ class SmuxSession:
         """
         self.isFinished = True
         self._streams.clear()
-        self._urgent.clear()
-        self._ready.clear()
-        self._refused.clear()
+        self._turns.clear()
         self._holding.clear()
         self._keepalive.stop()
 
@@ -315,7 +296,7 @@ class SmuxSession:
             self._received(stream, data, now, events)
         elif command is Command.UPD:
             stream.update(*UPDATE.unpack(data))
-            self._schedule(stream)
+            self._turns.queue(stream)
         elif command is Command.FIN:
             stream.hasPeerEnded = True
             stream.updateDue = False
@@ -327,8 +308,7 @@ class SmuxSession:
         if number % 2 == 0 and not self._isClient:
             raise FramingError("the peer opened a stream with a number of ours")
         if self._isClient or len(self) >= self.settings.streams:
-            self._refused.append(number)
-            if len(self._refused) > limits.SMUX_REFUSALS:
+            if self._turns.refuse(number) > limits.SMUX_REFUSALS:
                 raise FramingError("the peer opens more and more streams")
         else:
             self._add(number)
@@ -347,36 +327,7 @@ class SmuxSession:
     def _take(self, stream: Stream, count: int) -> None:
         stream.consumed(count)
         if stream.updateDue:
-            self._urgent[stream.number] = stream
-
-    # --- what goes ----------------------------------------------------------
-
-    def _schedule(self, stream: Stream) -> None:
-        if stream.number not in self._ready and stream.sendable:
-            self._ready[stream.number] = stream
-
-    def _control(self, stream: Stream) -> bytes:
-        frames = stream.control(self.settings.version)
-        if stream.isOver:
-            self._forget(stream)
-        return frames
-
-    def _payload(self, stream: Stream, room: int) -> bytes:
-        """
-        :param room: bytes that the frame should have at the most.
-        :returns: one frame, and the stream's last one, if it is the last but one; none
-            if the peer took back what it had allowed.
-        """
-        most = self.settings.frame
-        data = stream.send(min(most, room - HEADER.size) if room >= _LEAST else most)
-        frame = self._frame(Command.PSH, stream.number, data) if data else b""
-        if stream.finDue and not stream.outgoing:
-            return frame + self._control(stream)
-        self._schedule(stream)
-        return frame
-
-    def _frame(self, command: Command, number: int, data: bytes = b"") -> bytes:
-        return encodeFrame(self.settings.version, command, number, data)
+            self._turns.announce(stream)
 
     # --- life ---------------------------------------------------------------
 
@@ -388,8 +339,7 @@ class SmuxSession:
     def _forget(self, stream: Stream) -> None:
         self._holding.remove(len(stream.held))
         self._streams.pop(stream.number, None)
-        self._urgent.pop(stream.number, None)
-        self._ready.pop(stream.number, None)
+        self._turns.remove(stream)
 
     def _finish(self, error: PTError, events: list[Event]) -> None:
         self.close()

@@ -463,8 +463,8 @@ class BoundTests(SynchronousTestCase):
         for side in (pair.client, pair.server):
             session = side.session
             self.assertEqual(
-                [len(session), len(session._ready), len(session._urgent), session._holding._held],
-                [0, 0, 0, 0],
+                [len(session), bool(session._turns), session._holding._held],
+                [0, False, 0],
             )
 
 
