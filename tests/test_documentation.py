@@ -250,6 +250,6 @@ class CompletenessTests(SynchronousTestCase):
         """
         demo, tests = blocks(ROOT / "README.rst", "sh")
         self.assertTrue(demo.endswith("pyptwist demo"))
-        self.assertTrue(tests.endswith("trial tests"))
+        self.assertTrue(tests.endswith("trial -j2 tests"))
         self.assertEqual([demo.count("\n"), tests.count("\n")], [0, 0])
         self.assertNotIn("bin/trial", (ROOT / ".ci" / "run").read_text())

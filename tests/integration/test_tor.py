@@ -18,6 +18,7 @@ from pyptwist.testing.socksclient import socksConnect
 from pyptwist.testing.streams import Stream, bounded, payload, sha256, together
 from tests.integration.tornet import CLIENT_OUTBOUND, Bridge, Tor, TorNetwork, clientsOf
 from tests.peers import requirePeer
+from tests.shown import shown
 
 #: What the client fetches, in bytes.
 SIZE = 8 << 20
@@ -115,6 +116,7 @@ class TorTests(TestCase):
             self.assertEqual(len(complaints), len(cautions), f"{tor.name}: {complaints}")
             for complaint, caution in zip(complaints, cautions, strict=True):
                 self.assertIn(caution, complaint)
+        shown(method.replace("b64_obfs4", "obfs4|b64"), "tor")
 
     async def fetch(self, proxy: tuple[str, int]) -> None:
         """

@@ -22,6 +22,7 @@ from pyptwist.testing.streams import Address, Stream, connect, payload, sha256
 from tests.interop import ours
 from tests.interop.exchange import A_WHILE, MIB, ends, exchange
 from tests.peers import requirePeer
+from tests.shown import shown
 
 if TYPE_CHECKING:
     _Case = TestCase
@@ -99,9 +100,11 @@ class PeeringTests(_Case):
 
     async def test_oursToTheirs(self) -> None:
         await exchange(self, await self.oursToTheirs(), BULK)
+        shown(self.method.name, "obfs4proxy's server")
 
     async def test_theirsToOurs(self) -> None:
         await exchange(self, await self.theirsToOurs(), BULK)
+        shown(self.method.name, "obfs4proxy's client")
 
     async def test_clientFirst(self) -> None:
         await question(self, await self.oursToTheirs())

@@ -34,6 +34,7 @@ from tests.interop.exchange import (
     withMode,
 )
 from tests.peers import requirePeer
+from tests.shown import shown
 
 
 class InteropCase(TestCase):
@@ -75,6 +76,7 @@ class TestOursToTheirs(InteropCase):
 
     async def test_bulk(self) -> None:
         await exchange(self, await self.oursToTheirs(), BULK)
+        shown("obfs4", "obfs4proxy's server")
 
     async def test_slow(self) -> None:
         """
@@ -133,6 +135,7 @@ class TestTheirsToOurs(InteropCase):
 
     async def test_bulk(self) -> None:
         await exchange(self, await self.theirsToOurs(), BULK)
+        shown("obfs4", "obfs4proxy's client")
 
     async def test_slow(self) -> None:
         """

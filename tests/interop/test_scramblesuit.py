@@ -39,6 +39,7 @@ from pyptwist.transports.scramblesuit.store import TICKETS_FILE
 from pyptwist.transports.scramblesuit.tickets import TicketKeys, TicketMint
 from tests.interop.exchange import A_WHILE, MIB, ends, exchange
 from tests.interop.peering import BULK, greeting, question, reference
+from tests.shown import shown
 
 NAME: Final = "scramblesuit"
 
@@ -267,6 +268,7 @@ class TestTheirClient(KindsTests, _Case):
             client = await self.startClient(command)
             await self.talk(client, "ticket" if number else "password")
             await client.stop()
+        shown(NAME, "obfs4proxy's client")
 
 
 class TestOurClient(KindsTests, _Case):
