@@ -322,7 +322,12 @@ class SmuxSession:
             self._holding.add(len(data), now)
         else:
             self._take(stream, len(data))
-            events.append(StreamData(stream.number, data))
+            last = events[-1] if events else None
+            if isinstance(last, StreamData) and last.stream == stream.number:
+                # One write of the application's, instead of one for each piece.
+                events[-1] = StreamData(stream.number, last.data + data)
+            else:
+                events.append(StreamData(stream.number, data))
 
     def _take(self, stream: Stream, count: int) -> None:
         stream.consumed(count)
