@@ -10,7 +10,7 @@ from pyptwist import limits
 from pyptwist.errors import FramingError, LocalProtocolError, Unresponsive
 from pyptwist.multiplex.frames import Command, encodeFrame, encodeUpdate
 from pyptwist.multiplex.streams import INITIAL_WINDOW
-from tests.multiplex.sides import WHOLE, Pair, Side
+from tests.multiplex.pairs import WHOLE, Pair, Side
 
 
 class WireTests(SynchronousTestCase):
