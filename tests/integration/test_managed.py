@@ -104,6 +104,12 @@ class StarbridgeTests(ManagedConformance, TestCase):
     wrongServerOptions = [{"serverPrivateKey": "nonsense"}]
 
 
+class SmuxTests(ManagedConformance, TestCase):
+    methodName = "smux"
+    wrongArguments = [{"version": "3"}]
+    wrongServerOptions = [{"version": "3"}, {"window": "1"}]
+
+
 class StackTests(ManagedConformance, TestCase):
     """
     A stack, defined on the command line.

@@ -81,10 +81,10 @@ class CompletenessTests(SynchronousTestCase):
 
     def test_endpoints(self) -> None:
         """
-        Each has its endpoints tested.
+        Each has its endpoints tested, and some stacks have.
         """
         tested = {case.method().name.lower() for case in testCases(EndpointConformance)}
-        self.assertEqual(tested, shipped())
+        self.assertLessEqual(shipped(), tested)
 
     def test_managed(self) -> None:
         """
