@@ -368,6 +368,27 @@ class KcptunTests(KcpCase, SynchronousTestCase):
         self.assertEqual(self.network.amounts(SPOOFED)[1], 0)
         self.assertEqual(self.servers.built, [])
 
+    def test_crowd(self) -> None:
+        """
+        Those who may be forged make room, and for nobody else do others.
+        """
+        with mock.patch.multiple(limits, KCP_CONVERSATIONS=4):
+            client, server = self.open()
+            server.transport.write(b"prove yourself")
+            self.network.pump(1)
+            for number in range(10):
+                self.say(self.seal(b"", Kind.PACKET, push(b"x", 7)), ("192.0.2.1", number))
+            self.assertEqual(len(self.servers.built), 11)
+            self.assertEqual((client.lost, server.lost), ([], []))
+            ended = [index for index, each in enumerate(self.servers.built) if each.lost]
+            self.assertEqual(ended, [*range(1, 8)])
+            listener: Any = self.port
+            self.assertEqual((len(listener._clients), len(listener._unproven)), (4, 3))
+        client.transport.abortConnection()
+        self.network.pump(limits.KCP_IDLE)
+        self.assertEqual(len(listener._unproven), 0)
+        self.assertAtRest()
+
     def test_addresses(self) -> None:
         """
         The same conversation from another address is another one, as with kcp-go.
