@@ -19,11 +19,12 @@ from pyptwist.arguments import Arguments
 from pyptwist.errors import Unresponsive
 from pyptwist.multiplex.kcp.segments import HEADER
 from pyptwist.testing import fixedEntropy
-from pyptwist.testing.endpointcase import SETTLE
+from pyptwist.testing.endpointcase import BRIDGE, SETTLE, SILENT
 from pyptwist.testing.streams import Address
 from pyptwist.transports.kcp.framing import KcptunFraming, Kind, SessionFraming
 from tests.transports.kcp.case import SERVER, KcpCase
 
+SILENT_AT: Address = (SILENT.host, SILENT.port)
 SPOOFED: Address = ("192.0.2.66", 6666)
 ID = b"attacker"
 SEALED = SessionFraming().seal
@@ -251,6 +252,35 @@ class SessionTests(KcpCase, SynchronousTestCase):
         self.assertEqual(bytes(self.servers.built[0].received), b"")
         self.say(SEALED(ID, Kind.PACKET, push(bytes(1400), number)), SPOOFED)
         self.assertEqual(len(self.servers.built[0].received), 1400)
+
+    @settings(max_examples=100, deadline=None)
+    @given(st.lists(_DATAGRAMS, max_size=10), st.booleans())
+    def test_garbageAtTheClient(self, datagrams: list[bytes], isOpen: bool) -> None:
+        """
+        Whatever a server sends, before or after it has let a client in, the client ends
+        in some way that it should, in time.
+        """
+        self.start()
+        silent = self.listenSilently()
+        attempt, applications = self.connecting(BRIDGE if isOpen else silent)
+        outcomes: list[Any] = []
+        attempt.addBoth(outcomes.append)
+        self.network.pump()
+        address = self.clientAddress() if isOpen else list(self.network.ports)[-1]
+        session = next(d[:8] for d, source, _ in self.network.sent if source == address)
+        port = self.network.ports[address]
+        for datagram in datagrams:
+            port.arrive(datagram.replace(ID, session), SERVER if isOpen else SILENT_AT)
+        self.network.pump(1)
+        for application in applications.built:
+            if not application.lost:
+                client: Any = application.transport
+                client.loseConnection()
+        self.assertAtRest()
+        self.assertEqual(len(outcomes), 1)
+        self.assertEqual(
+            [len(each.lost) for each in applications.built], [1] * len(applications.built)
+        )
 
     def test_strangersAtTheClient(self) -> None:
         """
