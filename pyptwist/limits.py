@@ -478,7 +478,8 @@ HANDSHAKE_JOURNAL: Final = 24 * 1024
 
 # --- smux -------------------------------------------------------------------
 
-#: Payload bytes in one frame at the most: the reference's default.
+#: Payload bytes in one frame at the most: the reference's default.  It is eight less
+#: in fact, since the frame has to fit what the network is given at once.
 SMUX_FRAME: Final = 32 * 1024
 
 #: Bytes that one stream's peer may be ahead of its reader.  Any peer may be 256 KiB
@@ -500,14 +501,14 @@ SMUX_TIMEOUT: Final = 30
 #: The most seconds that an operator may choose for either.
 SMUX_KEEPALIVE_MAXIMUM: Final = 24 * 3600
 
-#: Streams that a peer may have in one session, each of some two kilobytes without
-#: its payload.  Four times what a client of ours opens, since the client forgets a
-#: stream before its server does.
-SMUX_STREAMS: Final = 4096
+#: Streams that a peer may have in one session, each of some two kilobytes, and of a
+#: hundred more if its application writes and the peer does not read.  Four times what
+#: a client of ours opens, since the client forgets a stream before its server does.
+SMUX_STREAMS: Final = 2048
 
-#: Streams that a client puts on one session before it makes another: the reference
-#: accepts as many in one go.
-SMUX_CLIENT_STREAMS: Final = 1024
+#: Streams that a client puts on one session before it makes another: a busy
+#: browser's, several times over.
+SMUX_CLIENT_STREAMS: Final = 512
 
 #: Refusals of streams that may wait for the network.  They are for streams that the
 #: peer opened while it had too many: half of what it may have.
@@ -517,7 +518,7 @@ SMUX_REFUSALS: Final = SMUX_STREAMS // 2
 #: is full and waits for it: a minute is long for whoever else is on that session.
 SMUX_STALL: Final = 60.0
 
-#: Sessions of one client with one server at a time: sixteen thousand streams.
+#: Sessions of one client with one server at a time: eight thousand streams.
 SMUX_SESSIONS: Final = 16
 
 #: The most that a user may choose.
@@ -531,8 +532,9 @@ SMUX_IDLE: Final = 30
 #: Connections to more get sessions of their own.
 SMUX_POOLS: Final = 1024
 
-#: Bytes that a session gives the network in one piece: a frame, and what is small.
-SMUX_WRITE: Final = 32 * 1024
+#: Bytes that a session gives the network in one piece: a frame of the longest, or
+#: several that are shorter.  It is what an obfs method writes as one burst.
+SMUX_WRITE: Final = BURST
 
 # --- Packages of others -----------------------------------------------------
 

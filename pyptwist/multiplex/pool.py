@@ -25,7 +25,7 @@ from twisted.python.failure import Failure
 from pyptwist import limits
 from pyptwist.errors import ClosedByPeer
 from pyptwist.multiplex.events import SmuxSettings
-from pyptwist.multiplex.sessions import ClientSession
+from pyptwist.multiplex.sides import ClientSession
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint

@@ -13,19 +13,15 @@ streams for who is above.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.error import ConnectionDone, ConnectionLost, NoProtocol
+from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import (
-    IAddress,
     IProtocol,
-    IProtocolFactory,
     IPushProducer,
     ITransport,
 )
 from twisted.internet.protocol import connectionDone
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -41,6 +37,7 @@ from pyptwist.multiplex.events import (
     StreamOpened,
 )
 from pyptwist.multiplex.smux import SmuxSession
+from pyptwist.promptness import promptWriter
 from pyptwist.whereabouts import Whereabouts
 
 if TYPE_CHECKING:
@@ -59,6 +56,7 @@ class SmuxConnection(Whereabouts):
     """
 
     machine: Any = None
+    _write: Any = None
 
     def __init__(self, reactor: IReactorTime, settings: SmuxSettings, isClient: bool) -> None:
         """
@@ -71,6 +69,7 @@ class SmuxConnection(Whereabouts):
         self._streams: dict[int, SessionStream] = {}
         self._resumed: dict[int, SessionStream] = {}  # may have what the session held
         self._isReadingPaused = False
+        self._isPumping = False
         self._isClosing = False
         self._error: BaseException | None = None
         self._turn = Alarm(reactor)
@@ -83,6 +82,7 @@ class SmuxConnection(Whereabouts):
         self.transport = transport
         self.rememberAddresses()
         self.machine = SmuxSession(self._isClient, self._settings, self._reactor.seconds())
+        self._write = promptWriter(transport)
         self.transport.registerProducer(self, True)
         self.connectionMade()
         self._wait()
@@ -102,7 +102,7 @@ class SmuxConnection(Whereabouts):
         elif reason.check(ConnectionDone):
             # In order for the session, but none of its streams was ended.
             reason = Failure(ConnectionLost())
-        self._isClosing, self.transport = True, None
+        self._isClosing, self.transport, self._write = True, None, None
         for alarm in (self._turn, self._timer, self._patience):
             alarm.stop()
         for stream in list(self._streams.values()):
@@ -218,12 +218,20 @@ class SmuxConnection(Whereabouts):
         """
         Give the connection below what it takes.
         """
-        while not self.isBelowFull and self.machine.hasOutput and self.transport is not None:
+        if self._isPumping:
+            return  # what is below took some, and told so at once
+        self._isPumping = True
+        isDue = self.machine.hasOutput
+        while isDue and not self.isBelowFull and self.transport is not None:
             data, numbers = self.machine.output(limits.SMUX_WRITE)
             if data:
-                self.transport.write(data)
+                self._write(data)
             for number in numbers:
                 self._went(number)
+            isDue = self.machine.hasMuch
+        self._isPumping = False
+        if self.machine.hasOutput and not self.isBelowFull:
+            self.soon()
         self._settle()
 
     def _went(self, number: int) -> None:
@@ -287,113 +295,3 @@ class SmuxConnection(Whereabouts):
         self._resumed.clear()
         for stream in streams.values():
             stream.end(reason)
-
-
-class ServerSession(SmuxConnection):
-    """
-    One that is told of streams, and builds an application for each.
-    """
-
-    _log = Logger()
-
-    def __init__(
-        self,
-        reactor: IReactorTime,
-        settings: SmuxSettings,
-        build: Callable[[IAddress], IProtocol | None],
-        methodName: str,
-        metrics: Metrics,
-    ) -> None:
-        """
-        :param build: makes the application of a stream that the peer opened; None
-            refuses.
-        :param methodName: what their connections call their method.
-        """
-        super().__init__(reactor, settings, isClient=False)
-        self._build = build
-        self._methodName = methodName
-        self._metrics = metrics
-
-    def opened(self, number: int) -> None:
-        try:
-            protocol = self._build(self.getPeer())
-        except Exception:
-            self._log.failure("No application for a stream that was opened", Failure())
-            protocol = None
-        if protocol is None:
-            self.machine.reset(number)
-        else:
-            self.add(number, protocol, self._methodName, self._metrics)
-
-
-class ClientSession(SmuxConnection):
-    """
-    One that opens streams, and closes when it was without any for a while.
-    """
-
-    def __init__(
-        self,
-        reactor: IReactorTime,
-        settings: SmuxSettings,
-        idle: float,
-        lost: Callable[[ClientSession], object],
-    ) -> None:
-        """
-        :param idle: seconds without streams.
-        :param lost: told of the end.
-        """
-        super().__init__(reactor, settings, isClient=True)
-        self._idle = idle
-        self._lost: Callable[[ClientSession], object] | None = lost
-        self._idleness = Alarm(reactor)
-
-    @property
-    def canOpen(self) -> bool:
-        """
-        Is there room for one more stream?
-        """
-        return self.transport is not None and not self._isClosing and self.machine.canOpen
-
-    @property
-    def isLost(self) -> bool:
-        """
-        Is its connection gone?
-        """
-        return self._lost is None
-
-    def open(self, factory: IProtocolFactory, methodName: str, metrics: Metrics) -> IProtocol:
-        """
-        Put one more transport connection on this session, which ``canOpen``.
-
-        :returns: the application's protocol, connected.
-        :raises NoProtocol: if the factory builds none.  Whatever it raises is raised.
-        """
-        self._idleness.stop()
-        number = self.machine.open()
-        self.soon()
-        try:
-            protocol = factory.buildProtocol(self.getPeer())
-            if protocol is None:
-                raise NoProtocol
-        except Exception:
-            self.machine.reset(number)
-            raise
-        self.add(number, protocol, methodName, metrics)
-        return protocol
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self._idleness.stop()
-        lost, self._lost = self._lost, None
-        super().connectionLost(reason)
-        if lost is not None:
-            lost(self)
-
-    def quiet(self) -> None:
-        if not self._idle or not self.machine.hasNumbers:
-            self.close()
-        elif self._idleness.at is None:
-            self._idleness.set(self._reactor.seconds() + self._idle, self.close)
-
-    def close(self, error: BaseException | None = None) -> None:
-        self._idleness.stop()
-        super().close(error)

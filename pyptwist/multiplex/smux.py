@@ -25,8 +25,6 @@ Whatever the peer does wrong ends the session, and no more.
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
-
 from pyptwist import limits
 from pyptwist.errors import FramingError, LocalProtocolError, PTError, Unresponsive
 from pyptwist.multiplex.events import (
@@ -42,12 +40,11 @@ from pyptwist.multiplex.frames import (
     UPDATE,
     Command,
     FrameReader,
-    encodeFrame,
-    encodeUpdate,
 )
 from pyptwist.multiplex.holding import Holding
 from pyptwist.multiplex.keepalive import Keepalive
 from pyptwist.multiplex.streams import Stream
+from pyptwist.multiplex.turns import Turns
 
 _LAST_STREAM = (1 << 32) - 1
 
@@ -73,11 +70,9 @@ class SmuxSession:
         self._reader = FrameReader(settings.version)
         self._streams: dict[int, Stream] = {}
         self._next = 3
-        self._urgent: OrderedDict[int, Stream] = OrderedDict()  # have a SYN, UPD or FIN
-        self._ready: OrderedDict[int, Stream] = OrderedDict()  # have payload, and room
-        self._refused: deque[int] = deque()
         self._holding = Holding(settings.buffer)
         self._keepalive = Keepalive(settings.keepalive, settings.timeout, now, isClient)
+        self._turns = Turns(settings.version, settings.frame, self._keepalive)
 
     # --- what is there ------------------------------------------------------
 
@@ -119,7 +114,15 @@ class SmuxSession:
         """
         Is there anything that the network could have?
         """
-        return bool(self._keepalive.isPingDue or self._refused or self._urgent or self._ready)
+        return bool(self._turns)
+
+    @property
+    def hasMuch(self) -> bool:
+        """
+        Is that more than a few bytes of payload, which might wait for others to join
+        them?
+        """
+        return self._turns.hasMuch
 
     @property
     def nextTimer(self) -> float | None:
@@ -148,7 +151,7 @@ class SmuxSession:
         number, self._next = self._next, self._next + 2
         stream = self._add(number)
         stream.synDue = True
-        self._urgent[number] = stream
+        self._turns.announce(stream)
         return number
 
     def send(self, number: int, data: bytes) -> None:
@@ -158,7 +161,7 @@ class SmuxSession:
         stream = self._streams.get(number)
         if stream is not None and not stream.finDue:
             stream.outgoing += data
-            self._schedule(stream)
+            self._turns.queue(stream)
 
     def end(self, number: int) -> None:
         """
@@ -170,7 +173,7 @@ class SmuxSession:
         elif stream is not None:
             stream.finDue = True
             if not stream.outgoing:
-                self._urgent[number] = stream
+                self._turns.announce(stream)
 
     def reset(self, number: int) -> None:
         """
@@ -183,13 +186,13 @@ class SmuxSession:
         stream.outgoing.clear()
         self._holding.remove(len(stream.held))
         stream.held.clear()
-        self._ready.pop(number, None)
+        self._turns.remove(stream)
         stream.isPaused, stream.endDue, stream.hasPeerEnded = False, False, True
         if stream.synDue:
             self._forget(stream)
         else:
             stream.updateDue, stream.finDue = False, True
-            self._urgent[number] = stream
+            self._turns.announce(stream)
 
     def pause(self, number: int, now: float) -> None:
         """
@@ -243,26 +246,15 @@ class SmuxSession:
         """
         What the network is to have next.
 
-        :param limit: bytes after which no frame is begun.
+        :param limit: bytes at the most; but at least one frame, if there is any.
         :returns: those, which are none if there is nothing; and the streams that got
             rid of something.
         """
-        frames: list[bytes] = []
-        size, streams = 0, []
-        while size < limit and self.hasOutput:
-            if self._keepalive.isPingDue:
-                self._keepalive.isPingDue = False
-                frame = self._frame(Command.NOP, 0)
-            elif self._refused:
-                frame = self._frame(Command.FIN, self._refused.popleft())
-            else:
-                queue = self._urgent or self._ready
-                number, stream = queue.popitem(last=False)
-                frame = self._control(stream) if queue is self._urgent else self._payload(stream)
-                streams.append(number)
-            frames.append(frame)
-            size += len(frame)
-        return b"".join(frames), streams
+        data, streams = self._turns.output(limit)
+        for stream in streams:
+            if stream.isOver:
+                self._forget(stream)
+        return data, [stream.number for stream in streams]
 
     def timerFired(self, now: float) -> list[Event]:
         """
@@ -285,9 +277,7 @@ class SmuxSession:
         """
         self.isFinished = True
         self._streams.clear()
-        self._urgent.clear()
-        self._ready.clear()
-        self._refused.clear()
+        self._turns.clear()
         self._holding.clear()
         self._keepalive.stop()
 
@@ -306,7 +296,7 @@ class SmuxSession:
             self._received(stream, data, now, events)
         elif command is Command.UPD:
             stream.update(*UPDATE.unpack(data))
-            self._schedule(stream)
+            self._turns.queue(stream)
         elif command is Command.FIN:
             stream.hasPeerEnded = True
             stream.updateDue = False
@@ -318,8 +308,7 @@ class SmuxSession:
         if number % 2 == 0 and not self._isClient:
             raise FramingError("the peer opened a stream with a number of ours")
         if self._isClient or len(self) >= self.settings.streams:
-            self._refused.append(number)
-            if len(self._refused) > limits.SMUX_REFUSALS:
+            if self._turns.refuse(number) > limits.SMUX_REFUSALS:
                 raise FramingError("the peer opens more and more streams")
         else:
             self._add(number)
@@ -333,49 +322,17 @@ class SmuxSession:
             self._holding.add(len(data), now)
         else:
             self._take(stream, len(data))
-            events.append(StreamData(stream.number, data))
+            last = events[-1] if events else None
+            if isinstance(last, StreamData) and last.stream == stream.number:
+                # One write of the application's, instead of one for each piece.
+                events[-1] = StreamData(stream.number, last.data + data)
+            else:
+                events.append(StreamData(stream.number, data))
 
     def _take(self, stream: Stream, count: int) -> None:
         stream.consumed(count)
         if stream.updateDue:
-            self._urgent[stream.number] = stream
-
-    # --- what goes ----------------------------------------------------------
-
-    def _schedule(self, stream: Stream) -> None:
-        if stream.number not in self._ready and stream.sendable:
-            self._ready[stream.number] = stream
-
-    def _control(self, stream: Stream) -> bytes:
-        """
-        :returns: the frames without payload that are due.
-        """
-        frames = b""
-        if stream.synDue:
-            stream.synDue = False
-            frames += self._frame(Command.SYN, stream.number)
-        if stream.updateDue:
-            version = self.settings.version
-            frames += encodeUpdate(version, stream.number, *stream.takeUpdate())
-        if stream.finDue and not stream.outgoing:
-            frames += self._frame(Command.FIN, stream.number)
-            self._forget(stream)
-        return frames
-
-    def _payload(self, stream: Stream) -> bytes:
-        """
-        :returns: one frame, and the stream's last one, if it is the last but one; none
-            if the peer took back what it had allowed.
-        """
-        data = stream.send(self.settings.frame)
-        frame = self._frame(Command.PSH, stream.number, data) if data else b""
-        if stream.finDue and not stream.outgoing:
-            return frame + self._control(stream)
-        self._schedule(stream)
-        return frame
-
-    def _frame(self, command: Command, number: int, data: bytes = b"") -> bytes:
-        return encodeFrame(self.settings.version, command, number, data)
+            self._turns.announce(stream)
 
     # --- life ---------------------------------------------------------------
 
@@ -387,8 +344,7 @@ class SmuxSession:
     def _forget(self, stream: Stream) -> None:
         self._holding.remove(len(stream.held))
         self._streams.pop(stream.number, None)
-        self._urgent.pop(stream.number, None)
-        self._ready.pop(stream.number, None)
+        self._turns.remove(stream)
 
     def _finish(self, error: PTError, events: list[Event]) -> None:
         self.close()

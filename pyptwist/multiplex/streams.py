@@ -9,6 +9,7 @@ peer is told at the first read, and whenever half a window was read since.
 from __future__ import annotations
 
 from pyptwist.errors import FramingError
+from pyptwist.multiplex.frames import Command, encodeFrame, encodeUpdate
 
 #: Bytes that each side may send before it was told anything.
 INITIAL_WINDOW = 256 * 1024
@@ -97,6 +98,29 @@ class Stream:
         self._sent = (self._sent + count) % _MODULUS
         return data
 
+    @property
+    def isOver(self) -> bool:
+        """
+        Is all said, but for the frames that are due?
+        """
+        return self.finDue and not self.outgoing
+
+    def control(self, version: int) -> bytes:
+        """
+        :returns: the frames without payload that are due.
+        """
+        frames = b""
+        if self.synDue:
+            self.synDue = False
+            frames += encodeFrame(version, Command.SYN, self.number)
+        if self.updateDue:
+            self.updateDue = False
+            self._unsaid = 0
+            frames += encodeUpdate(version, self.number, self._received, self._window or 0)
+        if self.isOver:
+            frames += encodeFrame(version, Command.FIN, self.number)
+        return frames
+
     def update(self, consumed: int, window: int) -> None:
         """
         The peer's UPD came.
@@ -140,11 +164,3 @@ class Stream:
         if isFirst or self._unsaid >= self._window // 2:
             self._unsaid = 0
             self.updateDue = not self.hasPeerEnded
-
-    def takeUpdate(self) -> tuple[int, int]:
-        """
-        :returns: the numbers of an UPD, which is to be sent now.
-        """
-        self.updateDue = False
-        self._unsaid = 0
-        return self._received, self._window or 0

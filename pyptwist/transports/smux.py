@@ -30,7 +30,7 @@ from pyptwist.interfaces import (
 )
 from pyptwist.multiplex.events import VERSION, SmuxSettings
 from pyptwist.multiplex.pool import PoolSettings, SessionPool
-from pyptwist.multiplex.sessions import ServerSession
+from pyptwist.multiplex.sides import ServerSession
 from pyptwist.wrapping import WrappingFactory
 
 if TYPE_CHECKING:

@@ -46,6 +46,12 @@ class ScrambleSuitTests(ManagedConformance, TestCase):
     wrongServerOptions = [{"password": "much-too-short"}]
 
 
+class SmuxTests(ManagedConformance, TestCase):
+    methodName = "smux"
+    wrongArguments = [{"version": "3"}]
+    wrongServerOptions = [{"version": "3"}, {"window": "1"}]
+
+
 class StackTests(ManagedConformance, TestCase):
     """
     A stack, defined on the command line.

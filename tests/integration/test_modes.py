@@ -216,6 +216,14 @@ class TestScramblesuit(ModesTests, TestCase):
     method = "scramblesuit"
 
 
+class TestSmux(ModesTests, TestCase):
+    method = "smux"
+
+
+class TestSmuxStack(ModesTests, TestCase):
+    method = "smux|obfs4"
+
+
 class TestStack(ModesTests, TestCase):
     method = "obfs4|b64"
 

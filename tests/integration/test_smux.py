@@ -6,19 +6,51 @@ from __future__ import annotations
 
 from typing import Final
 
+from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
+from pyptwist.addresses import HostPort
+from pyptwist.services import LOCAL, TransportServer, TransportTunnel
 from pyptwist.testing.destinations import echo, listen
-from pyptwist.testing.environments import pyptwistCommand, twistdCommand
+from pyptwist.testing.environments import freshDirectory, pyptwistCommand, twistdCommand
 from pyptwist.testing.processes import PTChild, launchClient, launchServer
 from pyptwist.testing.socksclient import socksConnect
-from pyptwist.testing.streams import Stream, payload, sha256, together
+from pyptwist.testing.streams import Stream, connect, payload, sha256, together
 from pyptwist.testing.wiretap import Tap
 from tests.integration.pour import Pour
 
 _STACK: Final = ["--stack", "smux_obfs4=smux|obfs4"]
 _STREAMS: Final = 60
 _SIZE: Final = 128 * 1024
+
+
+class Services(TestCase):
+    """
+    Within a program.
+    """
+
+    timeout = 60
+
+    async def test_stopped(self) -> None:
+        """
+        A client that stops leaves no session behind, and no timer, though its last
+        stream has just ended.
+        """
+        destination = HostPort(*listen(self, echo).address)
+        server = TransportServer(
+            reactor, "smux|obfs4", LOCAL, destination, state=str(freshDirectory(self))
+        )
+        await server.start()
+        tunnel = TransportTunnel(reactor, server.remote())
+        address = await tunnel.start()
+        for _ in range(2):
+            stream = await connect(self, (address.host, address.port))
+            await stream.send(b"to and fro")
+            self.assertEqual(await stream.read(10), b"to and fro")
+            stream.close()
+        await tunnel.stop()
+        await server.stop()
+        self.assertEqual(server.metrics.connectionsOpen, 0)
 
 
 class SmuxOverObfs4(TestCase):

@@ -5,16 +5,20 @@ Tests for ``pyptwist.multiplex.sessions``: sessions that have a network, in memo
 from __future__ import annotations
 
 import gc
+import inspect
 import weakref
 from typing import Any
 
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.protocol import Factory
+from twisted.internet.testing import StringTransport
 
 from pyptwist import limits
 from pyptwist.arguments import Arguments
 from pyptwist.errors import FramingError, Unresponsive
-from pyptwist.multiplex.frames import Command, encodeFrame
+from pyptwist.multiplex.events import SmuxSettings
+from pyptwist.multiplex.frames import Command, FrameReader, encodeFrame
+from pyptwist.multiplex.sides import ClientSession
 from pyptwist.testing.applications import Application, Applications, Endless
 from tests.multiplex.worlds import HOUR, Forgetting, WorldCase
 
@@ -218,8 +222,8 @@ class EndTests(WorldCase):
         client, server = self.connect(keepalive="10", timeout="30")
         server.transport.write(b"last words")
         self.network.pump()
-        here, there = self.network.connections[0]
-        there.write = lambda data: None  # type: ignore[method-assign]
+        here, _ = self.network.connections[0]
+        here.pauseProducing()
         self.network.pump(59)
         self.assertEqual(client.lost, [])
         self.network.pump(2)
@@ -344,6 +348,35 @@ class FlowTests(WorldCase):
         here.resumeProducing()
         self.network.pump(1)
         self.assertTrue(all(reader.count == total for reader in readers))
+
+    def test_promptNetwork(self) -> None:
+        """
+        A connection below may be full and empty again within one write: nothing is
+        sent twice, in another order, or in deeper and deeper calls.
+        """
+        depths: list[int] = []
+
+        class Prompt(StringTransport):
+            def write(self, data: bytes) -> None:
+                super().write(data)
+                depths.append(len(inspect.stack(0)))
+                assert self.producer is not None
+                self.producer.pauseProducing()
+                self.producer.resumeProducing()
+
+        transport = Prompt()
+        settings = SmuxSettings(version=1)
+        session = ClientSession(self.clock, settings, 30, lambda session: None)
+        session.makeConnection(transport)
+        application: Any = session.open(Applications(), "smux", self.context.metrics)
+        data = bytes(range(256)) * 8192
+        application.transport.write(data)
+        self.clock.advance(0)
+        frames = FrameReader(1).receive(transport.value())
+        self.assertEqual(b"".join(payload for _, _, payload in frames), data)
+        self.assertEqual(len({*depths}), 1)
+        session.connectionLost()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_version1Full(self) -> None:
         """

@@ -10,7 +10,7 @@ from pyptwist import limits
 from pyptwist.errors import FramingError, LocalProtocolError, Unresponsive
 from pyptwist.multiplex.frames import Command, encodeFrame, encodeUpdate
 from pyptwist.multiplex.streams import INITIAL_WINDOW
-from tests.multiplex.sides import WHOLE, Pair, Side
+from tests.multiplex.pairs import WHOLE, Pair, Side
 
 
 class WireTests(SynchronousTestCase):
@@ -463,8 +463,8 @@ class BoundTests(SynchronousTestCase):
         for side in (pair.client, pair.server):
             session = side.session
             self.assertEqual(
-                [len(session), len(session._ready), len(session._urgent), session._holding._held],
-                [0, 0, 0, 0],
+                [len(session), bool(session._turns), session._holding._held],
+                [0, False, 0],
             )
 
 

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pyptwist.multiplex.frames import Command, encodeFrame, encodeUpdate
 from pyptwist.multiplex.streams import INITIAL_WINDOW
-from tests.multiplex.sides import Pair, Side
+from tests.multiplex.pairs import Pair, Side
 
 #: Frames as peers may send them, right ones or nearly.
 FRAMES = st.one_of(

@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pyptwist.addresses import HostPort
 from pyptwist.arguments import Arguments
+from pyptwist.registry import Methods
 from pyptwist.testing import MemoryNetwork, memoryContext
 from pyptwist.testing.applications import Application, Applications
 from pyptwist.transports.smux import Smux
@@ -40,6 +41,18 @@ class Forgetting(Application):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         super().connectionLost(reason)
         self.transport = None
+
+
+class Strangers:
+    """
+    Finds methods, and never the same smux twice: those of two stacks share nothing.
+    """
+
+    def client(self, name: str) -> Any:
+        return Smux() if name == "smux" else Methods().client(name)
+
+    def server(self, name: str) -> Any:
+        return Smux() if name == "smux" else Methods().server(name)
 
 
 class WorldCase(SynchronousTestCase):

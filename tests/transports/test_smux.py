@@ -15,37 +15,15 @@ from pyptwist.addresses import HostPort
 from pyptwist.arguments import Arguments
 from pyptwist.errors import ConfigurationError
 from pyptwist.interfaces import INetwork
-from pyptwist.registry import Methods
 from pyptwist.stacks import Stack
 from pyptwist.testing import EndpointConformance, memoryContext
 from pyptwist.testing.applications import Applications
 from pyptwist.transports.smux import Smux
-from tests.multiplex.worlds import SERVER, WorldCase
+from tests.multiplex.worlds import SERVER, Strangers, WorldCase
 
 
 class TestEndpoints(EndpointConformance, SynchronousTestCase):
     method = Smux
-    plain = True
-
-
-class Strangers:
-    """
-    Finds methods, and never the same smux twice: those of two stacks share nothing.
-    """
-
-    def client(self, name: str) -> Any:
-        return Smux() if name == "smux" else Methods().client(name)
-
-    def server(self, name: str) -> Any:
-        return Smux() if name == "smux" else Methods().server(name)
-
-
-class TestStack(EndpointConformance, SynchronousTestCase):
-    method = staticmethod(lambda: Stack("smux|obfs4", methods=Strangers()))
-
-
-class TestMiddle(EndpointConformance, SynchronousTestCase):
-    method = staticmethod(lambda: Stack("obfs4|smux|b64", methods=Strangers()))
     plain = True
 
 
@@ -224,7 +202,7 @@ class ArgumentTests(SynchronousTestCase):
             {"version": "1", "window": "32768", "buffer": "32768"},
             {"version": "2", "window": str(256 << 20), "buffer": str(256 << 20)},
             {"keepalive": "0", "timeout": "0", "streams": "1"},
-            {"keepalive": "86400", "timeout": "86400", "streams": "1024"},
+            {"keepalive": "86400", "timeout": "86400", "streams": "512"},
             {"sessions": "1", "idle": "0"},
             {"sessions": "256", "idle": "86400"},
         ):
