@@ -233,9 +233,13 @@ FLOW_REDIAL: Final = 1.0
 
 # --- KCP --------------------------------------------------------------------
 
-#: Segments that may be under way, and that may wait at the receiver: kcptun's
-#: servers' default.  That is 1.3 MB, or 100 Mbit/s over 100 ms.
-KCP_WINDOW: Final = 1024
+#: Segments that may be under way: 27 Mbit/s over 100 ms.  kcptun's clients allow half as
+#: many, its servers four times; but more than the receiver's kernel holds (some 180)
+#: are lost whenever he is busy.
+KCP_SEND_WINDOW: Final = 256
+
+#: Segments that may wait at the receiver: kcptun's servers' default, 1.3 MB.
+KCP_RECEIVE_WINDOW: Final = 1024
 
 #: Segments that one may be told to allow: what the window's field can say.
 KCP_WINDOW_MAXIMUM: Final = 65535
@@ -246,10 +250,12 @@ KCP_DATAGRAM: Final = 1350
 KCP_DATAGRAM_MINIMUM: Final = 128
 KCP_DATAGRAM_MAXIMUM: Final = 1500
 
-#: New segments that may be sent in one moment, and seconds to the next one: 32 MB/s,
-#: in bursts that fit into the kernel's default buffers (some 90 datagrams) thrice.
-KCP_BURST: Final = 32
-KCP_PACE: Final = 0.001
+#: Segments that may be sent in one moment, as many as fit into half of the kernel's
+#: default buffers; and of those that may be sent in each step of so many seconds, which
+#: is 43 MB/s: a busy machine makes up for steps that it missed.
+KCP_BURST: Final = 96
+KCP_PACE: Final = 32
+KCP_PACE_STEP: Final = 0.001
 
 #: Acknowledgements that wait no longer for company: so the sender hears of every
 #: burst, and half an idle packet is filled.
@@ -262,6 +268,10 @@ KCP_FIRST_TIMEOUT: Final = 200
 KCP_NODELAY_TIMEOUT: Final = 30
 KCP_TIMEOUT: Final = 100
 KCP_LAST_TIMEOUT: Final = 8000
+
+#: Seconds by which a timer may be late before we take it that the machine was busy, and
+#: look first what has come meanwhile: else all that is under way would seem to be lost.
+KCP_LATE: Final = 0.005
 
 #: How often one segment is sent before the peer is given up: KCP's.
 KCP_TRANSMISSIONS: Final = 20

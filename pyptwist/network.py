@@ -118,6 +118,8 @@ class DirectNetwork:
         return host if port else sources.get(host) or host
 
     def bindDatagrams(self, protocol: Any, host: str, port: int) -> IListeningPort:
+        if socketName(host) is not None:
+            raise ConfigurationError("the option 'systemd-socket' is for methods that use TCP")
         bound: IListeningPort = DatagramPort(
             self._reactor, protocol, self._datagramSource(host, port), port
         )

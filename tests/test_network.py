@@ -276,6 +276,15 @@ class DirectTests(NetworkCase):
             self.addCleanup(made.connectionLost)
             self.assertEqual(made.getHost().host, bound)
 
+    def test_systemdDatagrams(self) -> None:
+        """
+        Sockets that systemd opened are of TCP.
+        """
+        network = DirectNetwork(self.reactor)
+        self.assertRaises(
+            ConfigurationError, network.bindDatagrams, DatagramProtocol(), "systemd=x", 443
+        )
+
     def test_goneAtOnce(self) -> None:
         """
         A protocol that closes as soon as it is connected, or has no TCP below,

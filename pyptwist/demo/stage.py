@@ -18,7 +18,6 @@ from pyptwist.demo.transfer import Application, Destination, Download, Talk, Upl
 from pyptwist.demo.wire import Beginnings, excerpt
 from pyptwist.errors import Cause, PTError, causeOf
 from pyptwist.loopback.pair import OWN, Pair
-from pyptwist.loopback.wiretap import Wiretap
 
 _MIB = 1 << 20
 
@@ -96,7 +95,7 @@ class Demo:
 
     async def _showTheWire(self, bridge: BridgeLine) -> None:
         seen = Beginnings()
-        between = await self._pair.listen(Wiretap(self._pair.endpoint(bridge.address), seen.watch))
+        between = await self._pair.tap(bridge.address, seen.watch)
         line = BridgeLine(self._method, between, None, bridge.arguments)
         talk = await self._pair.connect(line, Talk(_TEXT))
         await talk.done

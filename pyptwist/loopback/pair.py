@@ -7,9 +7,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import Factory
 
 from pyptwist.addresses import HostPort
@@ -20,6 +22,8 @@ from pyptwist.ipc.configuration import Role
 from pyptwist.ipc.dialogue import Dialogue
 from pyptwist.ipc.endpoints import ManagedClientEndpoint
 from pyptwist.ipc.parent import ManagedTransport
+from pyptwist.loopback.datagramtap import DatagramWiretap
+from pyptwist.loopback.wiretap import Watch, Wiretap
 from pyptwist.network import DirectNetwork
 
 #: Starts our own child.
@@ -27,6 +31,8 @@ OWN: Final = (sys.executable, "-m", "pyptwist")
 
 #: The one address that all of it has.
 LOCAL = "127.0.0.1"
+
+_TRIES: Final = 20  # ports; mostly the first is free
 
 _P = TypeVar("_P")
 
@@ -60,6 +66,22 @@ class Pair:
         factory.noisy = False
         port: Any = await self._network.serverEndpoint(LOCAL, 0).listen(factory)
         return HostPort(LOCAL, port.getHost().port)
+
+    async def tap(self, server: HostPort, watch: Watch) -> HostPort:
+        """
+        Pass on to a server what comes over TCP and UDP, and look at it.
+
+        :param watch: see ``Wiretap``.
+        :returns: where to connect or send to, instead of to the server.
+        """
+        for _ in range(_TRIES):
+            place = await self.listen(Wiretap(self.endpoint(server), watch))
+            datagrams = DatagramWiretap(self._network, server, watch)
+            # Somebody else may have the UDP port of that number.
+            with suppress(CannotListenError):
+                self._network.bindDatagrams(datagrams, place.host, place.port)
+                break
+        return place
 
     def endpoint(self, address: HostPort) -> Any:
         """

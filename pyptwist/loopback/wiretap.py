@@ -17,6 +17,10 @@ from pyptwist.relay import RelayEnd, join
 #: Is shown each piece of bytes, before it is passed on.
 Look: TypeAlias = Callable[[bytes], object]
 
+#: Is called for each connection; the first that it returns looks at what the client
+#: sends, the second at what the server sends.
+Watch: TypeAlias = Callable[[], tuple[Look, Look]]
+
 
 class Wiretap(Factory):
     """
@@ -25,13 +29,9 @@ class Wiretap(Factory):
 
     noisy = False
 
-    def __init__(
-        self, server: IStreamClientEndpoint, watch: Callable[[], tuple[Look, Look]]
-    ) -> None:
+    def __init__(self, server: IStreamClientEndpoint, watch: Watch) -> None:
         """
         :param server: how to reach the server.
-        :param watch: called for each connection; the first that it returns looks
-            at what the client sends, the second at what the server sends.
         """
         self._endpoint = server
         self._watch = watch

@@ -66,6 +66,18 @@ class DemoTests(TestCase):
         self.assertEqual(await demo.whenEnded(), Ended(0, None))
         self.assertEqual(len(re.findall("GET /f", "\n".join(demo.lines))), 3)
 
+    async def test_datagrams(self) -> None:
+        """
+        A method that uses UDP is seen on its path, too.
+        """
+        demo = self.start("--size=1", "--method=kcp")
+        self.assertEqual(await demo.whenEnded(), Ended(0, None))
+        text = "\n".join(demo.lines)
+        for side in ("client", "server"):
+            self.assertRegex(
+                text, rf"from the {side}, as a censor sees them:\n\n    ([0-9a-f]{{2}} ){{16}}"
+            )
+
     async def test_stack(self) -> None:
         """
         A stack is demonstrated, too, written out or by a name.

@@ -8,12 +8,16 @@ from typing import Final
 
 from twisted.trial.unittest import TestCase
 
+from pyptwist.addresses import HostPort
+from pyptwist.remotes import Remote
+from pyptwist.services import TransportServer, TransportTunnel
 from pyptwist.stacks import Stack
-from pyptwist.testing.destinations import listen
+from pyptwist.testing.destinations import echo, listen
 from pyptwist.testing.environments import pyptwistCommand
 from pyptwist.testing.processes import launchClient, launchServer
+from pyptwist.testing.reactors import theReactor
 from pyptwist.testing.socksclient import socksConnect
-from pyptwist.testing.streams import Stream
+from pyptwist.testing.streams import Stream, connect
 from pyptwist.transports.kcp.method import Kcp
 from tests.datagramrelay import DatagramRelay, relay
 from tests.interop import ours
@@ -91,3 +95,51 @@ class ProcessTests(TestCase):
         self.assertEqual(await there.read(8), b"question")
         await there.send(b"answer")
         self.assertEqual(await here.read(6), b"answer")
+
+
+class ServiceTests(TestCase):
+    """
+    Both sides as services of this process.
+    """
+
+    timeout = 60
+
+    async def serve(self, host: str) -> tuple[TransportServer, TransportTunnel]:
+        """
+        :returns: both, started.
+        """
+        destination = listen(self, echo)
+        here = HostPort(host, 0)
+        server = TransportServer(theReactor(), "kcp", here, HostPort(*destination.address))
+        bridge = await server.start()
+        tunnel = TransportTunnel(theReactor(), Remote("kcp", bridge))
+        await tunnel.start()
+        return server, tunnel
+
+    async def say(self, tunnel: TransportTunnel) -> Stream:
+        """
+        Something comes back.
+        """
+        stream = await connect(self, (tunnel.address.host, tunnel.address.port))
+        await stream.send(b"hello")
+        self.assertEqual(await stream.read(5), b"hello")
+        return stream
+
+    async def test_stop(self) -> None:
+        """
+        Whichever side stops first, with connections open, no socket and no timer stays.
+        """
+        for order in (1, -1):
+            services = await self.serve("127.0.0.1")
+            await self.say(services[1])
+            for service in services[::order]:
+                await service.stop()
+
+    async def test_ipv6(self) -> None:
+        """
+        Addresses may be of the other kind.
+        """
+        server, tunnel = await self.serve("::1")
+        await self.say(tunnel)
+        await tunnel.stop()
+        await server.stop()

@@ -35,8 +35,8 @@ class Conversation:
         self._sender = Sender(settings)
         self._receiver = Receiver(settings.receiveWindow)
         self._acknowledgeAt: float | None = None
-        self._paceAt = now
-        self._paceLeft = limits.KCP_BURST
+        self._pacedAt = now
+        self._allowance = float(limits.KCP_BURST)
         self._probeAt: float | None = None
         self._probeAfter = limits.KCP_PROBE
         self._commands: list[Command] = []
@@ -158,10 +158,11 @@ class Conversation:
         When ``transmit`` wants to be called; None for never, unless something happens.
         """
         times = [self._acknowledgeAt, self._probeAt]
+        mayGo = self._pacedAt + (0 if self._allowance >= 1 else limits.KCP_PACE_STEP)
         if (due := self._sender.due) is not None:
-            times.append(self._origin + (due - self._epoch) / 1000)
+            times.append(max(mayGo, self._origin + (due - self._epoch) / 1000))
         if self._sender.isWaiting and self._sender.room:
-            times.append(self._paceAt)
+            times.append(mayGo)
         return min((at for at in times if at is not None), default=None)
 
     def transmit(self, now: float) -> list[bytes]:
@@ -169,14 +170,11 @@ class Conversation:
         :returns: packets, each for a datagram of its own, to be sent now.
         """
         moment = self._milliseconds(now)
-        segments = [
-            (Command.PUSH, number, moment, data) for number, data in self._sender.again(moment)
-        ]
-        segments += [
-            (Command.PUSH, number, moment, data)
-            for number, data in self._sender.fresh(moment, self._allowance(now))
-        ]
-        self._paceLeft -= len(segments)
+        count = self._paced(now)
+        chosen = list(self._sender.again(moment, count))
+        chosen += self._sender.fresh(moment, count - len(chosen))
+        self._allowance -= len(chosen)
+        segments = [(Command.PUSH, number, moment, data) for number, data in chosen]
         self._probe(now)
         acknowledged = self._receiver.acknowledgements
         if segments or self._commands or self._isTimeToAcknowledge(now):
@@ -203,15 +201,15 @@ class Conversation:
             self._acknowledgeAt is not None and now >= self._acknowledgeAt
         )
 
-    def _allowance(self, now: float) -> int:
+    def _paced(self, now: float) -> int:
         """
-        :returns: new segments that may be begun in this moment: a whole window at once
+        :returns: segments that may be sent in this moment: a whole window at once
             would not fit into the kernel's buffers, at either end.
         """
-        if now >= self._paceAt:
-            self._paceAt = now + limits.KCP_PACE
-            self._paceLeft = limits.KCP_BURST
-        return max(0, self._paceLeft)
+        steps = (now - self._pacedAt) / limits.KCP_PACE_STEP
+        self._pacedAt = now
+        self._allowance = min(limits.KCP_BURST, self._allowance + steps * limits.KCP_PACE)
+        return max(0, int(self._allowance))
 
     def _probe(self, now: float) -> None:
         """

@@ -177,10 +177,11 @@ class Sender:
         window = min(self._settings.sendWindow, self.peerWindow, self._congestion.window)
         return max(0, window - distance(self._next, self._first))
 
-    def again(self, now: int) -> Iterator[tuple[int, bytes]]:
+    def again(self, now: int, maximum: int) -> Iterator[tuple[int, bytes]]:
         """
         Segments that seem to be lost.
 
+        :param maximum: as many of them.  The others are due still.
         :returns: number and data of each, to be sent now.
         """
         if self.due is None or now < self.due:
@@ -190,6 +191,10 @@ class Sender:
         for flight in self._flights.values():
             isLate = now >= flight.due
             if isLate or 0 < self._settings.resend <= flight.passed:
+                if not maximum:
+                    self._due = now
+                    return
+                maximum -= 1
                 self._slowDown(flight, isLate)
                 if isLate:
                     self._backOff(flight)

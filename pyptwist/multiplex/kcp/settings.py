@@ -37,8 +37,8 @@ class Settings:
     resend: int = 2
     congestion: bool = False
     packet: int = 1350
-    sendWindow: int = limits.KCP_WINDOW
-    receiveWindow: int = limits.KCP_WINDOW
+    sendWindow: int = limits.KCP_SEND_WINDOW
+    receiveWindow: int = limits.KCP_RECEIVE_WINDOW
 
     @property
     def payload(self) -> int:

@@ -24,7 +24,7 @@ from pyptwist.transports.kcp.parts import Parts
 from pyptwist.transports.kcp.server import KcpServerEndpoint
 from pyptwist.transports.kcp.stream import StreamOptions
 
-_MODE = "fast3"
+_MODE = "fast"
 _FRAMING = "session"
 
 
@@ -92,11 +92,11 @@ def _settings(framing: Framing, arguments: Arguments) -> Settings:
         resend=arguments.integer("resend", 0, 100, resend),
         congestion=not arguments.flag("nc", not congestion),
         packet=size - framing.overhead,
-        sendWindow=_window(arguments, "sndwnd"),
-        receiveWindow=_window(arguments, "rcvwnd"),
+        sendWindow=_window(arguments, "sndwnd", limits.KCP_SEND_WINDOW),
+        receiveWindow=_window(arguments, "rcvwnd", limits.KCP_RECEIVE_WINDOW),
     )
 
 
-def _window(arguments: Arguments, key: str) -> int:
+def _window(arguments: Arguments, key: str, default: int) -> int:
     # No implementation has a smaller one: KCP's peers send as many before they know.
-    return arguments.integer(key, 128, limits.KCP_WINDOW_MAXIMUM, limits.KCP_WINDOW)
+    return arguments.integer(key, 128, limits.KCP_WINDOW_MAXIMUM, default)

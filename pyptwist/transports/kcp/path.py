@@ -32,6 +32,13 @@ class Path:
         if not isProven:
             stream.beCautious()
 
+    @property
+    def isProven(self) -> bool:
+        """
+        Does the client receive what is sent to the address?
+        """
+        return self._stream is None or self._stream.isProven
+
     def received(self, count: int) -> None:
         """
         :param count: bytes that came.

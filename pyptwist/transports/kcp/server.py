@@ -28,6 +28,7 @@ from pyptwist.errors import (
     Cause,
     ConfigurationError,
     DatagramsForbidden,
+    Unresponsive,
 )
 from pyptwist.interfaces import IServerTransportEndpoint
 from pyptwist.multiplex.kcp import conversationOf
@@ -92,6 +93,7 @@ class Listener:
         self._socket = Socket(self._datagram, _nothing, self._stopped)
         self._cookies = Cookies(parts.context.entropy)
         self._clients: dict[Hashable, _Client] = {}
+        self._unproven: dict[Hashable, _Client] = {}  # the oldest first; or they were
         self._perNetwork: Counter[str] = Counter()
         self._over = Memory(parts.context.reactor)
         self._address: IAddress | None = None
@@ -227,9 +229,24 @@ class Listener:
         """
         return (
             self._factory is not None
-            and len(self._clients) < limits.KCP_CONVERSATIONS
             and self._perNetwork[_network(address)] < limits.KCP_CONVERSATIONS_EACH
+            and self._hasRoom()
         )
+
+    def _hasRoom(self) -> bool:
+        """
+        Somebody whose address may be forged goes for the next one: else anybody could
+        fill the table, in anybody's name.
+        """
+        if len(self._clients) < limits.KCP_CONVERSATIONS:
+            return True
+        while self._unproven:
+            key = next(iter(self._unproven))
+            client = self._unproven.pop(key)
+            if self._clients.get(key) is client and not client.path.isProven:
+                client.session.lost(Unresponsive("somebody else needs the room"))
+                return True
+        return False
 
     def _admit(self, key: Hashable, session: bytes, address: Address) -> None:
         metrics = self._parts.context.metrics
@@ -249,7 +266,9 @@ class Listener:
             lambda isOrderly: self._gone(key, isOrderly),
         )
         network = _network(address)
-        self._clients[key] = _Client(driven, path, network)
+        client = self._clients[key] = _Client(driven, path, network)
+        if not hasSessions:
+            self._unproven[key] = client
         self._perNetwork[network] += 1
         self._say(session, Kind.ACCEPT, address)
         connection = self._parts.newConnection(driven, self.getHost(), address)
@@ -269,6 +288,7 @@ class Listener:
 
     def _gone(self, key: Hashable, isOrderly: bool) -> None:
         client = self._clients.pop(key)
+        self._unproven.pop(key, None)
         self._perNetwork[client.network] -= 1
         if not self._perNetwork[client.network]:
             del self._perNetwork[client.network]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from twisted.internet.address import IPv4Address, IPv6Address
 from zope.interface import implementer
 
+from pyptwist import limits
 from pyptwist.alarm import Alarm
 from pyptwist.codec import Deliver, Effect, Finished, Transmit
 from pyptwist.transports.kcp.cookies import Address
@@ -48,6 +49,7 @@ class Session:
         self._write: Callable[[bytes], object] | None = write
         self._gone: Callable[[bool], object] | None = gone
         self._alarm = Alarm(reactor)
+        self._due = 0.0
 
     def carry(self, connection: VirtualConnection) -> None:
         """
@@ -124,6 +126,7 @@ class Session:
         # One that rings too early does no harm, and setting it for each datagram
         # would cost more.
         if at is not None and (self._alarm.at is None or at < self._alarm.at):
+            self._due = at
             self._alarm.set(at, self._rang)
 
     def _applyOne(self, effect: Effect) -> None:
@@ -137,6 +140,13 @@ class Session:
             self._end(effect.error)
 
     def _rang(self) -> None:
+        now = self._reactor.seconds()
+        if now > self._due + limits.KCP_LATE:
+            self._alarm.set(now, self._fire)  # behind what the sockets have
+        else:
+            self._fire()
+
+    def _fire(self) -> None:
         if self._stream is not None:
             self._apply(self._stream.timerFired(self._reactor.seconds()))
 

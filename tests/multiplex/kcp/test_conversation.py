@@ -129,9 +129,11 @@ class TransferTests(SynchronousTestCase):
         link = Link()
         link.ends[0].send(DATA)
         self.assertEqual(len(link.ends[0].transmit(0.0)), limits.KCP_BURST)
-        self.assertEqual(link.ends[0].transmit(0.0005), [])
-        self.assertEqual(link.ends[0].nextTimer, limits.KCP_PACE)
-        self.assertEqual(len(link.ends[0].transmit(limits.KCP_PACE)), limits.KCP_BURST)
+        self.assertEqual(link.ends[0].transmit(0.0), [])
+        self.assertEqual(link.ends[0].nextTimer, limits.KCP_PACE_STEP)
+        self.assertEqual(len(link.ends[0].transmit(limits.KCP_PACE_STEP)), limits.KCP_PACE)
+        # Nothing is owed for steps before the last few.
+        self.assertEqual(len(link.ends[0].transmit(0.1)), 0)
 
     def test_sizes(self) -> None:
         """

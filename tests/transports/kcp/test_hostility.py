@@ -19,11 +19,12 @@ from pyptwist.arguments import Arguments
 from pyptwist.errors import Unresponsive
 from pyptwist.multiplex.kcp.segments import HEADER
 from pyptwist.testing import fixedEntropy
-from pyptwist.testing.endpointcase import SETTLE
+from pyptwist.testing.endpointcase import BRIDGE, SETTLE, SILENT
 from pyptwist.testing.streams import Address
 from pyptwist.transports.kcp.framing import KcptunFraming, Kind, SessionFraming
 from tests.transports.kcp.case import SERVER, KcpCase
 
+SILENT_AT: Address = (SILENT.host, SILENT.port)
 SPOOFED: Address = ("192.0.2.66", 6666)
 ID = b"attacker"
 SEALED = SessionFraming().seal
@@ -252,6 +253,35 @@ class SessionTests(KcpCase, SynchronousTestCase):
         self.say(SEALED(ID, Kind.PACKET, push(bytes(1400), number)), SPOOFED)
         self.assertEqual(len(self.servers.built[0].received), 1400)
 
+    @settings(max_examples=100, deadline=None)
+    @given(st.lists(_DATAGRAMS, max_size=10), st.booleans())
+    def test_garbageAtTheClient(self, datagrams: list[bytes], isOpen: bool) -> None:
+        """
+        Whatever a server sends, before or after it has let a client in, the client ends
+        in some way that it should, in time.
+        """
+        self.start()
+        silent = self.listenSilently()
+        attempt, applications = self.connecting(BRIDGE if isOpen else silent)
+        outcomes: list[Any] = []
+        attempt.addBoth(outcomes.append)
+        self.network.pump()
+        address = self.clientAddress() if isOpen else list(self.network.ports)[-1]
+        session = next(d[:8] for d, source, _ in self.network.sent if source == address)
+        port = self.network.ports[address]
+        for datagram in datagrams:
+            port.arrive(datagram.replace(ID, session), SERVER if isOpen else SILENT_AT)
+        self.network.pump(1)
+        for application in applications.built:
+            if not application.lost:
+                client: Any = application.transport
+                client.loseConnection()
+        self.assertAtRest()
+        self.assertEqual(len(outcomes), 1)
+        self.assertEqual(
+            [len(each.lost) for each in applications.built], [1] * len(applications.built)
+        )
+
     def test_strangersAtTheClient(self) -> None:
         """
         A client hears nobody but its server, about no session but its own.
@@ -367,6 +397,27 @@ class KcptunTests(KcpCase, SynchronousTestCase):
         self.say(SEALED(ID, Kind.HELLO), SPOOFED)
         self.assertEqual(self.network.amounts(SPOOFED)[1], 0)
         self.assertEqual(self.servers.built, [])
+
+    def test_crowd(self) -> None:
+        """
+        Those who may be forged make room, and for nobody else do others.
+        """
+        with mock.patch.multiple(limits, KCP_CONVERSATIONS=4):
+            client, server = self.open()
+            server.transport.write(b"prove yourself")
+            self.network.pump(1)
+            for number in range(10):
+                self.say(self.seal(b"", Kind.PACKET, push(b"x", 7)), ("192.0.2.1", number))
+            self.assertEqual(len(self.servers.built), 11)
+            self.assertEqual((client.lost, server.lost), ([], []))
+            ended = [index for index, each in enumerate(self.servers.built) if each.lost]
+            self.assertEqual(ended, [*range(1, 8)])
+            listener: Any = self.port
+            self.assertEqual((len(listener._clients), len(listener._unproven)), (4, 3))
+        client.transport.abortConnection()
+        self.network.pump(limits.KCP_IDLE)
+        self.assertEqual(len(listener._unproven), 0)
+        self.assertAtRest()
 
     def test_addresses(self) -> None:
         """

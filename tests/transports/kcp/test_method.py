@@ -49,8 +49,10 @@ class ArgumentTests(KcpCase, SynchronousTestCase):
         self.assertEqual(settings.packet, limits.KCP_DATAGRAM - 9)
         self.assertEqual(
             (settings.nodelay, settings.interval, settings.resend, settings.congestion),
-            MODES["fast3"],
+            MODES["fast"],
         )
+        windows = limits.KCP_SEND_WINDOW, limits.KCP_RECEIVE_WINDOW
+        self.assertEqual((settings.sendWindow, settings.receiveWindow), windows)
 
     def test_modes(self) -> None:
         """
