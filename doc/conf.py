@@ -40,7 +40,7 @@ nitpicky = True
 nitpick_ignore_regex = [
     (
         r"py:.*",
-        r"(asyncio|collections|enum|ipaddress|os|pathlib|re|socket|twisted|types|typing|zope)"
+        r"(SSL|asyncio|collections|enum|ipaddress|os|pathlib|re|socket|twisted|types|typing|zope)"
         r"\..*",
     ),
 ]
