@@ -53,6 +53,7 @@ from pyptwist.interfaces import (
 from pyptwist.testing import EndpointConformance, MemoryNetwork
 from pyptwist.testing.applications import Applications
 from pyptwist.tls import authorities, securing
+from pyptwist.tlstransport import freeing
 from pyptwist.transports.dummy import DummyCodec
 from tests.certificates import Authority, Issued, authority
 
@@ -71,9 +72,8 @@ class TLSServer:
         self.clock = clock
 
     def listen(self, factory: IProtocolFactory) -> Deferred[IListeningPort]:
-        listening: Deferred[IListeningPort] = self.below.listen(
-            TLSMemoryBIOFactory(self.options, False, factory, clock=self.clock)
-        )
+        below = TLSMemoryBIOFactory(self.options, False, factory, clock=self.clock)
+        listening: Deferred[IListeningPort] = self.below.listen(freeing(below))
         return listening
 
 
