@@ -228,7 +228,7 @@ class NameTests(KcpCase, SynchronousTestCase):
             .connect(Factory.forProtocol(Protocol))
         )
         self.network.pump()
-        protocol = self.successResultOf(attempt)
+        protocol: Any = self.successResultOf(attempt)
         self.assertEqual(protocol.transport.getPeer(), IPv6Address("UDP", "2001:db8::1", 443))
         protocol.transport.abortConnection()
         self.assertAtRest()
