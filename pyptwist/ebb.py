@@ -74,6 +74,7 @@ class Ebb(Service):
     def _look(self) -> None:
         now, before = self._measure(), self._last
         self._most, self._last = max(self._most, now), now
-        if now <= self._most * _MUCH_LESS and now >= before * _AS_MUCH:
+        # Python says 0 if it was told to leave all to the C library.
+        if 0 < now <= self._most * _MUCH_LESS and now >= before * _AS_MUCH:
             self._giveBack()
             self._most = now

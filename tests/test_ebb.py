@@ -66,6 +66,13 @@ class EbbTests(SynchronousTestCase):
         self.use(*[1000, 1000, 1300] * 20)
         self.assertEqual(self.times, [])
 
+    def test_unknown(self) -> None:
+        """
+        Where nobody says how much is in use, nothing is done.
+        """
+        self.use(0, 0)
+        self.assertEqual(self.times, [])
+
     def test_stop(self) -> None:
         """
         A service that was stopped has no timer.

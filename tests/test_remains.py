@@ -11,6 +11,7 @@ import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from ipaddress import ip_address
 from typing import Any, Final, cast
@@ -34,6 +35,8 @@ from pyptwist.modes.framing import LENGTH
 from pyptwist.modes.socks5 import Socks5Factory
 from pyptwist.modes.transparent import TransparentFactory
 from pyptwist.modes.udp import ClientFlows, ServerFlowsFactory
+from pyptwist.network import ProxiedNetwork
+from pyptwist.proxies.upstream import UpstreamProxy
 from pyptwist.registry import clientTransports, serverTransports
 from pyptwist.state import StateDirectory
 from pyptwist.testing.destinations import listen
@@ -79,6 +82,20 @@ class EchoStream(Protocol):
     def dataReceived(self, data: bytes) -> None:
         transport: Any = self.transport
         transport.write(data)
+
+
+class RefusingProxy(Protocol):
+    """
+    Answers the greeting and the request of SOCKS5, with no connection.
+    """
+
+    answers = (b"\5\0", b"\5\5\0\1" + bytes(6))
+    asked = 0
+
+    def dataReceived(self, data: bytes) -> None:
+        transport: Any = self.transport
+        transport.write(self.answers[self.asked])
+        self.asked += 1
 
 
 class RemainsTests(TestCase):
@@ -285,6 +302,30 @@ class CrowdTests(TestCase):
         greetings = socksGreetings(*(await self.forward()))
         address = self.listenTCP(Socks5Factory(Obfs4(), self.here))
         await self.nothingRemains(lambda: visit(socket.SOCK_STREAM, address, greetings))
+
+    async def test_upstreamProxy(self) -> None:
+        """
+        Connections and flows that an upstream proxy does not make.
+        """
+        _, arguments = await self.forward()
+        refusing = self.listenTCP(Factory.forProtocol(RefusingProxy))
+        for where in (HostPort(*refusing), HostPort(HERE, 1)):
+            proxy = UpstreamProxy("socks5", where)
+            network = ProxiedNetwork(theReactor(), self.here.network, proxy)
+            side = replace(self.here, network=network)
+            factory = TransparentFactory(Obfs4(), side, HostPort(HERE, 1), arguments)
+            address = self.listenTCP(factory)
+            await self.nothingRemains(partial(visitInVain, address))
+
+    async def test_unreachableDestinations(self) -> None:
+        """
+        Connections that cannot be forwarded, to any of two.
+        """
+        nowhere = orPortBackend(self.there.network, HostPort(HERE, 1))
+        backend = Pool(theReactor(), 2).backend([nowhere, nowhere])
+        bridge = await self.serve(ForwardFactory(backend, "obfs4"))
+        address = self.listenTCP(TransparentFactory(Obfs4(), self.here, *bridge))
+        await self.nothingRemains(lambda: visitInVain(address))
 
     async def test_unreachable(self) -> None:
         """

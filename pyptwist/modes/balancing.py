@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.internet.error import ConnectingCancelledError
 from twisted.internet.interfaces import (
     IAddress,
@@ -156,50 +156,53 @@ class _BalancedEndpoint:
         self._client = client
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
-        return Deferred.fromCoroutine(self._connect(protocolFactory))
+        # No coroutine: an exception that is raised in one, when an attempt failed,
+        # has the failure of that attempt in its traceback, and is in a cycle.
+        return self._try([], protocolFactory)
 
-    async def _connect(self, factory: IProtocolFactory) -> IProtocol:
-        tried: list[int] = []
-        tries = min(len(self._backends), limits.DESTINATION_TRIES)
-        while True:
-            tried.append(self._pool.choose(tried))
-            try:
-                return await self._try(tried[-1], factory)
-            except Exception as error:
-                if len(tried) == tries or _isFinal(error):
-                    raise
-
-    async def _try(self, number: int, factory: IProtocolFactory) -> IProtocol:
+    def _try(self, tried: list[int], factory: IProtocolFactory) -> Deferred[IProtocol]:
+        number = self._pool.choose(tried)
+        tried.append(number)
         destination = self._pool.destinations[number]
         token = destination.chosen(self._pool.nextTurn())
-        try:
-            connecting = self._backends[number](self._client).connect(factory)
-            connecting.addTimeout(limits.DESTINATION, self._pool.clock, _tooLong)
-            protocol = await connecting
-        except Exception as error:
+
+        def reached(protocol: IProtocol) -> IProtocol:
+            destination.answered()
+            _whenLost(protocol, lambda: destination.clients.discard(token))
+            return protocol
+
+        def failed(reason: Failure) -> Failure | Deferred[IProtocol]:
             destination.clients.discard(token)
-            if not _isFinal(error):
-                destination.failed(Failure())
-            raise
-        destination.answered()
-        _whenLost(protocol, lambda: destination.clients.discard(token))
-        return protocol
+            if _isFinal(reason):
+                return reason
+            destination.failed(reason)
+            if len(tried) == min(len(self._backends), limits.DESTINATION_TRIES):
+                return reason
+            return self._try(tried, factory)
+
+        return self._dial(number, factory).addCallbacks(reached, failed)
+
+    def _dial(self, number: int, factory: IProtocolFactory) -> Deferred[IProtocol]:
+        try:
+            dialling: Deferred[IProtocol] = self._backends[number](self._client).connect(factory)
+        except Exception:
+            dialling = fail(Failure())
+        return dialling.addTimeout(limits.DESTINATION, self._pool.clock, _tooLong)
 
 
-def _isFinal(error: Exception) -> bool:
+def _isFinal(reason: Failure) -> bool:
     """
     Does it say nothing of the destination?  The client is gone, or it is the client
     who is not wanted.
     """
-    if isinstance(error, CancelledError | ConnectingCancelledError):
+    if reason.check(CancelledError, ConnectingCancelledError):
         return True
+    error = reason.value
     return isinstance(error, HandshakeFailed) and error.cause is Cause.REFUSED
 
 
 def _tooLong(result: Any, seconds: float) -> Any:
-    if isinstance(result, Failure):
-        raise HandshakeTimeout
-    return result
+    return Failure(HandshakeTimeout()) if isinstance(result, Failure) else result
 
 
 def _whenLost(protocol: Any, action: Any) -> None:
