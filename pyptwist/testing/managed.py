@@ -4,6 +4,9 @@ The tests that every method must pass in processes of its own, as tor starts the
 
 from __future__ import annotations
 
+import contextlib
+import os
+import socket
 import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -55,6 +58,8 @@ class ManagedConformance(_Case):
     :cvar commandOptions: what follows on the command line, whichever it is.
     :cvar environment: more variables; ``PYTHONPATH`` comes before the usual one.
     :cvar payloadSize: bytes that go each way.
+    :cvar isOverUDP: whether the method's servers listen for datagrams, and not for TCP
+        connections.
     """
 
     methodName = ""
@@ -67,6 +72,7 @@ class ManagedConformance(_Case):
     commandOptions: Sequence[str] = ()
     environment: Mapping[str, str] = {}
     payloadSize = 256 * 1024
+    isOverUDP = False
 
     timeout = 60
 
@@ -180,14 +186,17 @@ class ManagedConformance(_Case):
             self.pyptwist, self.twistd, listen(self).address, orport.environment
         )
         bridge = server.method(self.methodName)
-        tap = Tap(self, bridge.address)
-        near = await self.connectThrough(client, bridge, tap.address)
+        tap = None if self.isOverUDP else Tap(self, bridge.address)
+        target = bridge.address if tap is None else tap.address
+        near = await self.connectThrough(client, bridge, target)
         with self.tor.explaining("no client came to the ext-ORPort"):
             announced = await orport.accept()
         self.assertEqual(announced.transport, self.methodName)
         self.assertIn(
             announced.userAddress,
-            ["{}:{}".format(*stream.localAddress) for stream in tap.onward],
+            ["{}:{}".format(*stream.localAddress) for stream in tap.onward]
+            if tap is not None
+            else _datagramAddresses(client.pid),
             "USERADDR must be where the client's connection comes from (getPeer)",
         )
         await self.exchangeBetween(near, announced.stream)
@@ -203,7 +212,7 @@ class ManagedConformance(_Case):
 
         orport.verdict = deny
         with self.tor.explaining("who is denied is not disconnected"):
-            self.assertEqual(await self.deniedBy(client, bridge, tap.address), b"")
+            self.assertEqual(await self.deniedBy(client, bridge, target), b"")
         self.assertEqual(denied, [self.methodName])
         self.assertEqual(orport.faults, [])
         await self.tor.end(server, server.closeInput)
@@ -269,7 +278,8 @@ class ManagedConformance(_Case):
         A port that is taken, and options that are wrong, are errors of the one
         method, and the process lives.
         """
-        bind = "{}-{}:{}".format(self.methodName, *listen(self).address)
+        taken = self._takenPort() if self.isOverUDP else listen(self).address
+        bind = "{}-{}:{}".format(self.methodName, *taken)
         variables = {"TOR_PT_SERVER_BINDADDR": bind}
         wrong = self.wrongServerOptions
         children = await together(
@@ -280,6 +290,16 @@ class ManagedConformance(_Case):
             self.assertIn(self.methodName, child.refused, child.story(f"it took {given}"))
             await self.tor.end(child, child.closeInput)
         self.tor.assertDiscreet({key: value for given in wrong for key, value in given.items()})
+
+    def _takenPort(self) -> Address:
+        """
+        :returns: the address of a UDP socket.
+        """
+        taken = socket.socket(type=socket.SOCK_DGRAM)
+        self.addCleanup(taken.close)
+        taken.bind(("127.0.0.1", 0))
+        address: Address = taken.getsockname()
+        return address
 
     async def assertRefused(
         self, client: PTChild, target: Address, arguments: Mapping[str, str]
@@ -306,3 +326,17 @@ class ManagedConformance(_Case):
 
 def _isOpen(path: Path) -> bool:
     return bool(stat.S_IMODE(path.stat().st_mode) & 0o077)
+
+
+def _datagramAddresses(pid: int) -> list[str]:
+    """
+    :returns: what the UDP sockets of a process reach this machine from, by the kernel's
+        own list: a socket that has no address of its own has that of its peer.
+    """
+    sockets = set()
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            sockets.add(os.readlink(descriptor).removeprefix("socket:[").removesuffix("]"))
+    rows = [line.split() for line in Path("/proc/net/udp").read_text().splitlines()[1:]]
+    ports = [int(row[1].partition(":")[2], 16) for row in rows if row[9] in sockets]
+    return [f"127.0.0.1:{port}" for port in ports]

@@ -110,6 +110,13 @@ class SmuxTests(ManagedConformance, TestCase):
     wrongServerOptions = [{"version": "3"}, {"window": "1"}]
 
 
+class KcpTests(ManagedConformance, TestCase):
+    methodName = "kcp"
+    isOverUDP = True
+    wrongArguments = [{"framing": "nonsense"}]
+    wrongServerOptions = [{"framing": "nonsense"}]
+
+
 class StackTests(ManagedConformance, TestCase):
     """
     A stack, defined on the command line.

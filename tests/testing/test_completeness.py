@@ -16,7 +16,8 @@ from twisted.trial.unittest import SynchronousTestCase
 import tests.transports
 from pyptwist.endpoints import CodecClientTransport
 from pyptwist.registry import TransportPlugin
-from pyptwist.testing import CodecConformance, EndpointConformance, ManagedConformance
+from pyptwist.testing import CodecConformance, ManagedConformance
+from pyptwist.testing.endpointcase import EndpointCase
 from tests.integration import test_managed
 
 
@@ -77,13 +78,14 @@ class CompletenessTests(SynchronousTestCase):
         Each that has codecs has them tested.
         """
         tested = {case.method().name.lower() for case in testCases(CodecConformance)}
-        self.assertEqual(tested, ofCodecs())
+        self.assertLessEqual(ofCodecs(), tested)
 
     def test_endpoints(self) -> None:
         """
-        Each has its endpoints tested, and some stacks have.
+        Each has its endpoints tested: those without streams beneath by parts of the
+        kit.
         """
-        tested = {case.method().name.lower() for case in testCases(EndpointConformance)}
+        tested = {case.method().name.lower() for case in testCases(EndpointCase)}
         self.assertLessEqual(shipped(), tested)
 
     def test_managed(self) -> None:
