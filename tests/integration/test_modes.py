@@ -251,6 +251,27 @@ class TestSmuxOverKcp(ModesTests, TestCase):
     method = "smux|kcp"
 
 
+class TestWebTunnel(ModesTests, TestCase):
+    method = "webtunnel"
+
+
+class TestShadow(ModesTests, TestCase):
+    """
+    DarkStar.
+    """
+
+    method = "shadow"
+
+
+class TestReplicant(ModesTests, TestCase):
+    method = "Replicant"
+    options = {"toneburst": "Starburst", "polish": "DarkStar"}
+
+
+class TestStarbridge(ModesTests, TestCase):
+    method = "Starbridge"
+
+
 class CompletenessTests(SynchronousTestCase):
     """
     No method is forgotten.
@@ -258,8 +279,9 @@ class CompletenessTests(SynchronousTestCase):
 
     def test_all(self) -> None:
         """
-        Each that is installed has its tests.
+        Each that is installed has its tests, in one of its spellings.
         """
-        tested = {case.method for case in ModesTests.__subclasses__()}
-        installed = set(clientTransports()) & set(serverTransports())
+        tested = {case.method.lower() for case in ModesTests.__subclasses__()}
+        names = set(clientTransports()) & set(serverTransports())
+        installed = {name.lower() for name in names}
         self.assertEqual(installed - tested, set())

@@ -47,7 +47,7 @@ PYPTWIST = "pyptwist"
 TWISTD = "twistd"
 OBFS4PROXY = "obfs4proxy"
 
-STACK = ["--stack", "b64_obfs4=obfs4|b64"]
+STACKS = {"b64_obfs4": "obfs4|b64", "smux_obfs4": "smux|obfs4"}
 
 
 def commands(*whose: str) -> dict[str, list[str]]:
@@ -102,11 +102,13 @@ class TorTests(TestCase):
         """
         obfs4 over b64, of whose weakness both sides warn.
         """
-        clients, servers = (
-            {name: command + STACK for name, command in commands(which).items()}
-            for which in (PYPTWIST, TWISTD)
-        )
-        await self.check("b64_obfs4", clients, servers, ["b64: its base64 is easily told apart"])
+        await self.checkStack("b64_obfs4", ["b64: its base64 is easily told apart"])
+
+    async def test_multiplexed(self) -> None:
+        """
+        All of a tor's connections to its bridge on one of obfs4.
+        """
+        await self.checkStack("smux_obfs4")
 
     async def test_webtunnel(self) -> None:
         """
@@ -133,6 +135,18 @@ class TorTests(TestCase):
         for each in tor, bridge:
             complaints = [line for line in each.lines if COMPLAINT.search(line)]
             self.assertEqual(complaints, [])
+        shown("webtunnel", "tor")
+
+    async def checkStack(self, name: str, cautions: Sequence[str] = ()) -> None:
+        """
+        Under a name that both command lines give to it.
+        """
+        option = ["--stack", f"{name}={STACKS[name]}"]
+        clients, servers = (
+            {each: command + option for each, command in commands(which).items()}
+            for which in (PYPTWIST, TWISTD)
+        )
+        await self.check(name, clients, servers, cautions)
 
     async def check(
         self,
@@ -174,7 +188,7 @@ class TorTests(TestCase):
             self.assertEqual(len(complaints), len(cautions), f"{tor.name}: {complaints}")
             for complaint, caution in zip(complaints, cautions, strict=True):
                 self.assertIn(caution, complaint)
-        shown(method.replace("b64_obfs4", "obfs4|b64"), "tor")
+        shown(STACKS.get(method, method), "tor")
 
     async def fetch(self, proxy: tuple[str, int]) -> None:
         """

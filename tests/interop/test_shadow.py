@@ -16,6 +16,7 @@ from tests.interop import ours, shadowsocks
 from tests.interop.exchange import A_WHILE, MIB, ends, exchange, pause
 from tests.interop.peering import greeting, question
 from tests.interop.shadowsocks import PASSWORD, header
+from tests.shown import shown
 
 #: Each in a spelling that its side has to know.
 CIPHERS: Final = {
@@ -63,6 +64,8 @@ class TestPeering(TestCase):
     async def _both(self, cipher: str) -> None:
         await exchange(self, await self.oursToTheirs(cipher), BULK)
         await exchange(self, await self.theirsToOurs(cipher), BULK)
+        for peer in ("ss-server", "ss-tunnel"):
+            shown("shadow", peer)
 
     async def test_aes128(self) -> None:
         await self._both("aes-128-gcm")

@@ -24,6 +24,7 @@ from tests.interop.exchange import MIB, ends, exchange
 from tests.interop.nginx import nginx
 from tests.interop.ours import Server, connecting, serve
 from tests.peers import requirePeer
+from tests.shown import shown
 
 SIZE: Final = 16 * MIB
 NAME: Final = "tunnel.example"
@@ -170,6 +171,7 @@ class WebTunnelTests(WebTunnelCase):
         there.write(b"good bye")
         there.close()
         self.assertEqual(await here.readToEnd(), b"good bye")
+        shown("webtunnel", "itself behind nginx")
 
     async def test_keptConnections(self) -> None:
         """
