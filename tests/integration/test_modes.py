@@ -5,6 +5,7 @@ table says of them.
 
 from __future__ import annotations
 
+import json
 import struct
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -64,11 +65,13 @@ class ModesTests(_Case):
     One method, in each mode.
 
     :cvar method: its name, or a stack's expression.
+    :cvar server: the same for the server, if it has another.
     :cvar options: the server's.
     """
 
     timeout = 120
     method: str
+    server: str | None = None
     options: Mapping[str, Any] = {}
 
     def remote(self, address: HostPort, published: Arguments) -> tuple[HostPort | None, Arguments]:
@@ -83,7 +86,7 @@ class ModesTests(_Case):
         """
         Start the server, until the test's end.
         """
-        endpoint = serverTransport(self.method).serverEndpoint(
+        endpoint = serverTransport(self.server or self.method).serverEndpoint(
             self.there.context, HERE, Arguments(self.options)
         )
         port: Any = await endpoint.listen(factory)
@@ -243,6 +246,19 @@ class TestStack(ModesTests, TestCase):
     method = "obfs4|b64"
 
 
+class TestOptimizer(ModesTests, TestCase):
+    """
+    Over one transport, whose server has its own method.
+    """
+
+    method = "Optimizer"
+    server = "obfs4"
+
+    def remote(self, address: HostPort, published: Arguments) -> tuple[HostPort | None, Arguments]:
+        config = {**dict(published.texts()), "serverAddress": str(address)}
+        return None, Arguments(transports=json.dumps([{"name": self.server, "config": config}]))
+
+
 class TestObfs4OverKcp(ModesTests, TestCase):
     method = "obfs4|kcp"
 
@@ -282,6 +298,6 @@ class CompletenessTests(SynchronousTestCase):
         Each that is installed has its tests, in one of its spellings.
         """
         tested = {case.method.lower() for case in ModesTests.__subclasses__()}
-        names = set(clientTransports()) & set(serverTransports())
+        names = {*clientTransports(), *serverTransports()}
         installed = {name.lower() for name in names}
         self.assertEqual(installed - tested, set())
