@@ -241,9 +241,10 @@ class _Known(Connection):
         self, loop: asyncio.AbstractEventLoop, protocol: asyncio.Protocol, owner: Connections
     ) -> None:
         super().__init__(loop, protocol)
-        self._owner = owner
+        self._owner: Connections | None = owner
 
     def connectionMade(self) -> None:
+        assert self._owner is not None
         self._owner.open.add(self)
         super().connectionMade()
 
@@ -251,7 +252,10 @@ class _Known(Connection):
         try:
             super()._tellLost(isEnd, error)
         finally:
-            self._owner.lost(self)
+            # What it builds may know this connection by a reader: that is a cycle.
+            owner, self._owner = self._owner, None
+            assert owner is not None
+            owner.lost(self)
 
 
 async def connected(
