@@ -59,12 +59,13 @@ class ReleasingTests(TestCase):
         withoutCollector(self)
         self.before = objects(*_PACKAGES)
 
-    def connect(self, port: int) -> Deferred[Noting]:
+    def connect(self, port: int) -> Deferred[Any]:
         """
         Begin.
         """
         endpoint = TCP4ClientEndpoint(ReleasingReactor(theReactor()), _HERE, port)
-        return endpoint.connect(Factory.forProtocol(Noting))
+        connecting: Deferred[Any] = endpoint.connect(Factory.forProtocol(Noting))
+        return connecting
 
     async def nothingRemains(self) -> None:
         """
@@ -78,7 +79,6 @@ class ReleasingTests(TestCase):
         Of a connection that is over nothing remains.
         """
         protocol = await self.connect(self.port)
-        assert protocol.transport is not None
         protocol.transport.loseConnection()
         await protocol.lost
         del protocol
@@ -96,7 +96,7 @@ class ReleasingTests(TestCase):
         Nor of one that was cancelled, before or after it was begun.
         """
         for turns in range(2):
-            attempt: Deferred[Any] = self.connect(self.port)
+            attempt = self.connect(self.port)
             for _ in range(turns):
                 await deferLater(theReactor(), 0)
             attempt.addCallbacks(_abort, _trap)
