@@ -31,6 +31,7 @@ from zope.interface import implementer
 
 from pyptwist import limits
 from pyptwist.errors import ConfigurationError
+from pyptwist.tlstransport import freeing
 
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
@@ -140,7 +141,7 @@ class _TLSServerEndpoint:
             self._certificate, False, protocolFactory, clock=self._reactor
         )
         factory.noisy = False
-        listening: Deferred[IListeningPort] = self._endpoint.listen(factory)
+        listening: Deferred[IListeningPort] = self._endpoint.listen(freeing(factory))
         return listening
 
 

@@ -66,6 +66,7 @@ from pyptwist.errors import (
     HandshakeFailed,
     HandshakeTimeout,
 )
+from pyptwist.tlstransport import freeing
 from pyptwist.wrapping import WrappingFactory
 
 if TYPE_CHECKING:
@@ -218,13 +219,9 @@ class TLSClientEndpoint:
         secured = _Secured(
             self._reactor, self._name, protocolFactory.buildProtocol, result.callback, failed
         )
-        factory = TLSMemoryBIOFactory(
-            self._options,
-            True,
-            _OneSecured(protocolFactory, secured, self._timeout),
-            clock=self._reactor,
-        )
-        below = self._endpoint.connect(factory)
+        one = _OneSecured(protocolFactory, secured, self._timeout)
+        factory = TLSMemoryBIOFactory(self._options, True, one, clock=self._reactor)
+        below = self._endpoint.connect(freeing(factory))
         below.addCallbacks(_ignore, failed)
         return result
 

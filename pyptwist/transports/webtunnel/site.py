@@ -116,6 +116,9 @@ class Channel(HTTPChannel):
             super().connectionLost(reason)  # type: ignore[no-untyped-call]
         else:
             tunnel.connectionLost(reason)
+        # TLS keeps its producer, which this is.
+        self.transport = None
+        self._networkProducer: Any = None
 
 
 class TunnelSite(Site):

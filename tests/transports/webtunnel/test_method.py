@@ -22,6 +22,7 @@ from pyptwist.state import StateDirectory
 from pyptwist.testing import EndpointConformance
 from pyptwist.testing.applications import Applications
 from pyptwist.testing.endpointcase import BRIDGE
+from pyptwist.tls import securing
 from pyptwist.transports.webtunnel.announcement import inventedAddress
 from pyptwist.transports.webtunnel.client import WebTunnelClient
 from pyptwist.transports.webtunnel.server import WebTunnelServer
@@ -108,24 +109,60 @@ class TLSTests(SentElsewhere, SynchronousTestCase):
 
     def test_remains(self) -> None:
         """
-        Nothing of a tunnel is left.
+        Nothing of a tunnel is left, however it ended.
         """
         gc.collect()
         gc.disable()
         self.addCleanup(gc.enable)
         remains = []
-        for ended in (0, 1) * 10:
+        for ended in (0, 1, 2, 3) * 5:
             pair = self.connected()
             for end in pair:
                 remains += [weakref.ref(end), weakref.ref(end.transport)]
                 remains.append(weakref.ref(end.transport._codec))
                 remains.append(weakref.ref(end.transport.transport))
-            pair[ended].transport.loseConnection()
+            # In order, or by TCP alone.
+            if ended < 2:
+                pair[ended].transport.loseConnection()
+            else:
+                self.network.connections[0][ended - 2].loseConnection()
             self.network.pump(1)
             self.assertEqual([len(end.lost) for end in pair], [1, 1])
             self.network.connections.clear()
             self.servers.built.clear()
             del pair, end
+        self.assertEqual([one() for one in remains if one() is not None], [])
+
+    def test_remainsOfVisitors(self) -> None:
+        """
+        Nor of a visitor, who is answered, or goes before, in order or not.
+        """
+        network = self.network
+        below = network.clientEndpoint(BRIDGE.host, BRIDGE.port)
+        endpoint = securing(below, network.clock, "example.com", authority().pem)
+        gc.collect()
+        gc.disable()
+        self.addCleanup(gc.enable)
+        remains = []
+        for said in (b"", b"GET / HT", b"GET / HTTP/1.1\r\n\r\n", b"GET /\r\n\r\n"):
+            for isOrderly in (True, False):
+                applications = Applications()
+                endpoint.connect(applications)
+                network.pump()
+                visitor: Any = applications.built[0]
+                visitor.transport.write(said)
+                network.pump()
+                [(client, server)] = network.connections
+                # It is over, or it is a connection to be kept.
+                tls: Any = server.protocol
+                if tls is not None:
+                    remains += [weakref.ref(tls), weakref.ref(tls.wrappedProtocol)]
+                (visitor.transport if isOrderly else client).loseConnection()
+                network.pump(1)
+                self.assertFalse(server.connected)
+                network.connections.clear()
+                del applications, visitor, client, server, tls
+        self.assertGreater(len(remains), 8)
         self.assertEqual([one() for one in remains if one() is not None], [])
 
 
