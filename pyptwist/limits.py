@@ -536,6 +536,10 @@ OPTIMIZER_HEALTH_SAVE: Final = 60.0
 #: what a longer answer holds.
 MEEK_BODY: Final = 64 * 1024
 
+#: Bytes of a session that are delivered to an application that is paused, while there
+#: are answers for its client: one body more than these at the most.
+MEEK_SURPLUS: Final = 4 * MEEK_BODY
+
 #: Bytes of one answer as they come, head and chunks' lengths included, before the
 #: connection is given up: four times what is needed.
 MEEK_ANSWER: Final = 4 * MEEK_BODY
