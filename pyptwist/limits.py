@@ -617,12 +617,12 @@ WEBTUNNEL_HEAD: Final = 16 * 1024
 #: 101, and short for a person.
 WEBTUNNEL_HUSH: Final = 1.0
 
-#: Seconds without a byte after which a visitor's connection is closed: twisted.web's
-#: own, which is what makes it look like that.
-WEB_IDLE: Final = 60.0
+#: Seconds for a visitor's request to come, head and body: nginx's for the head.
+WEB_REQUEST: Final = 60.0
 
-#: Seconds that it may take to close then: likewise.
-WEB_LINGER: Final = 15.0
+#: Seconds between requests after which a visitor's connection is closed, and for which
+#: an answer may not be taken on: twisted.web's own, and nginx's.
+WEB_IDLE: Final = 60.0
 
 # --- shadow, Replicant and Starbridge ---------------------------------------
 

@@ -8,11 +8,14 @@ import re
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from twisted.web.resource import Resource
+
 from pyptwist import limits, tls
 from pyptwist.addresses import HostPort
 from pyptwist.arguments import Arguments
 from pyptwist.errors import ConfigurationError
 from pyptwist.forwarded import Forwarded
+from pyptwist.sitefolder import siteRoot
 
 _PORTS = {"http": 80, "https": 443}
 _LONGEST_URL = 1024  # characters: with all else, SOCKS carries 510
@@ -77,6 +80,7 @@ class ServerOptions:
     :ivar shortestId: characters.
     :ivar sessions: at a time, at the most.
     :ivar sessionsEach: the same for one client's address.
+    :ivar site: what visitors see; None for the reference's line of text.
     :ivar forwarded: whose word for a client's address counts.
     """
 
@@ -86,6 +90,7 @@ class ServerOptions:
     shortestId: int = limits.MEEK_ID_MINIMUM
     sessions: int = limits.MEEK_SESSIONS
     sessionsEach: int = limits.MEEK_SESSIONS_EACH
+    site: Resource | None = field(default=None, compare=False)
     forwarded: Forwarded = field(default_factory=lambda: Forwarded(Arguments()), compare=False)
 
 
@@ -108,6 +113,7 @@ def serverOptions(arguments: Arguments) -> ServerOptions:
         sessionsEach=arguments.integer(
             "sessions-per-address", 1, most, default=limits.MEEK_SESSIONS_EACH
         ),
+        site=siteRoot(arguments),
         forwarded=Forwarded(arguments),
     )
 

@@ -2,11 +2,12 @@
 The server as a resource of twisted.web: on its own, or in an author's own tree.
 
 A visitor sees what the reference's server shows: a line of text at ``/``, and
-nothing elsewhere.
+nothing elsewhere; or else the site that the operator or the author has.
 """
 
 from __future__ import annotations
 
+import hmac
 from typing import Any
 
 from twisted.internet.interfaces import IProtocolFactory
@@ -43,14 +44,24 @@ class MeekResource(Resource):
         self._table = table
 
     def render(self, request: Request) -> Any:
-        isOurs = self._table.options.path in (None, request.path.decode("latin-1"))
-        if request.method == b"POST" and isOurs:
+        if request.method == b"POST" and self._isOurs(request):
             return self._post(request)
         if request.method != b"GET":
             return _badRequest(request)
         if request.path.strip(b"/"):
             return _respond(request, 404, _TEXT, b"404 page not found\n")
         return _respond(request, 200, _TEXT, _COVER)
+
+    def isFor(self, request: Request) -> bool:
+        """
+        :returns: does it look like a client's?
+        """
+        isOurs = request.method == b"POST" and self._isOurs(request)
+        return isOurs and request.requestHeaders.hasHeader(b"x-session-id")
+
+    def _isOurs(self, request: Request) -> bool:
+        path = self._table.options.path
+        return path is None or hmac.compare_digest(request.path, path.encode("ascii"))
 
     def _post(self, request: Request) -> Any:
         sessionId, body = self._sessionId(request), _body(request)
@@ -99,8 +110,10 @@ def meekResource(
     :raises ConfigurationError: naming the option that is wrong.
     """
     read = serverOptions(options or Arguments())
-    if read.certificate is not None:
-        raise ConfigurationError("the options 'cert' and 'key' are for a server of its own")
+    if read.certificate is not None or read.site is not None:
+        raise ConfigurationError(
+            "the options 'cert', 'key' and 'site' are for a server of its own"
+        )
     return MeekResource(SessionTable(reactor, factory, read, methodName, metrics or Metrics()))
 
 

@@ -4,9 +4,12 @@ The server, as those see it who speak HTTP with it.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+from twisted.internet import _producer_helpers
 from twisted.internet.address import IPv4Address
+from twisted.internet.task import Cooperator
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 
@@ -82,6 +85,63 @@ class CoverTests(ServerCase):
         self.assertIn(b" 400 ", self.visitor().post(path="/any"))
         self.assertEqual(self.visitor().post(path="/secret"), b"")
         self.assertEqual(self.status("GET /secret HTTP/1.1", "Host: a.example"), 404)
+
+
+class SiteTests(ServerCase):
+    """
+    Visitors, where there is a folder.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        clock = self.network.clock
+        # Files are sent by it, and it has a clock of its own.
+        cooperator = Cooperator(scheduler=lambda call: clock.callLater(1e-6, call))
+        self.patch(_producer_helpers, "cooperate", cooperator.cooperate)
+        self.folder = Path(self.mktemp())
+        self.folder.mkdir()
+        (self.folder / "index.html").write_text("<title>Ordinary</title>")
+
+    def test_site(self) -> None:
+        """
+        They see its files; clients are served as ever.
+        """
+        self.serve(site=str(self.folder))
+        visitor = self.visitor()
+        for method, path, status in (
+            ("GET", "/", b"200"),
+            ("HEAD", "/index.html", b"200"),
+            ("GET", "/nothing", b"404"),
+            ("POST", "/", b"405"),
+            ("PUT", "/", b"501"),
+        ):
+            answer = visitor.say(f"{method} {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+            self.assertEqual(answer.split()[1], status, (method, path))
+            self.assertNotIn(b"Server", answer)
+            self.assertEqual(b"Ordinary" in answer, (method, path) == ("GET", "/"))
+        self.assertEqual(self.visitor().post(b"abc", path="/any"), b"")
+        self.assertEqual(bytes(self.applications.built[0].received), b"abc")
+
+    def test_path(self) -> None:
+        """
+        With a path of its own, nothing tells that there is meek, elsewhere.
+        """
+        self.serve(site=str(self.folder), path="/secret")
+        answers = {self.visitor().post(b"", *ids).partition(b" ")[2][:3] for ids in ((), ("x",))}
+        self.assertEqual(answers, {b"405"})
+        self.assertEqual(self.visitor().post(path="/secret"), b"")
+
+    def test_stalled(self) -> None:
+        """
+        Nobody is kept who does not take on what he asked for.
+        """
+        (self.folder / "big").write_bytes(bytes(1 << 20))
+        self.serve(site=str(self.folder))
+        visitor = self.visitor()
+        visitor.transport.pauseProducing()
+        visitor.transport.write(b"GET /big HTTP/1.1\r\nHost: a\r\n\r\n")
+        self.network.pump(limits.MEEK_IDLE + 2)
+        self.assertEqual(len(visitor.lost), 1)
 
 
 class SessionTests(ServerCase):
@@ -311,5 +371,5 @@ class TreeTests(ServerCase):
         """
         That is the author's own affair then.
         """
-        options = Arguments(cert="a", key="b")
-        self.assertRaises(ConfigurationError, meekResource, None, Applications(), options)
+        for options in (Arguments(cert="a", key="b"), Arguments(site=self.mktemp())):
+            self.assertRaises(ConfigurationError, meekResource, None, Applications(), options)
