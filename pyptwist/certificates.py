@@ -33,6 +33,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from zope.interface import implementer
 
 from pyptwist import limits
+from pyptwist.arguments import Arguments
 from pyptwist.errors import ConfigurationError
 from pyptwist.tlstransport import freeing
 
@@ -132,6 +133,18 @@ def _chosen(ours: Sequence[bytes], connection: object, theirs: Sequence[bytes]) 
     :returns: the protocol; or that the client is not answered, and may go on.
     """
     return next((one for one in ours if one in theirs), SSL.NO_OVERLAPPING_PROTOCOLS)
+
+
+def certificateNames(arguments: Arguments) -> tuple[str, str] | None:
+    """
+    :param arguments: an operator's options: ``cert`` and ``key`` name files.
+    :returns: what ``CertificateFiles`` wants first; None without the options.
+    :raises ConfigurationError: if only one is there.
+    """
+    given = [key for key in ("cert", "key") if key in arguments]
+    if len(given) == 1:
+        raise ConfigurationError("the options 'cert' and 'key' need each other")
+    return (arguments.require("cert"), arguments.require("key")) if given else None
 
 
 def securingServer(

@@ -13,6 +13,7 @@ from twisted.web.resource import Resource
 from pyptwist import limits, tls
 from pyptwist.addresses import HostPort
 from pyptwist.arguments import Arguments
+from pyptwist.certificates import certificateNames
 from pyptwist.errors import ConfigurationError
 from pyptwist.forwarded import Forwarded
 from pyptwist.sitefolder import siteRoot
@@ -175,15 +176,13 @@ def _place(key: str, text: str, port: int) -> HostPort:
 
 
 def _certificate(arguments: Arguments) -> tuple[str, str] | None:
-    files = [key for key in ("cert", "key") if key in arguments]
-    plain = arguments.flag("disable-tls", default=not files)
-    if not files and not plain:
+    isGiven = "cert" in arguments or "key" in arguments
+    isPlain = arguments.flag("disable-tls", default=not isGiven)
+    if not isGiven and not isPlain:
         raise ConfigurationError("TLS needs the options 'cert' and 'key', which name files")
-    if files and plain:
+    if isGiven and isPlain:
         raise ConfigurationError("the option 'disable-tls' contradicts 'cert' and 'key'")
-    if len(files) == 1:
-        raise ConfigurationError("the options 'cert' and 'key' need each other")
-    return (arguments.require("cert"), arguments.require("key")) if files else None
+    return certificateNames(arguments)
 
 
 def _path(arguments: Arguments) -> str | None:
