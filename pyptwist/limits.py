@@ -536,6 +536,10 @@ OPTIMIZER_HEALTH_SAVE: Final = 60.0
 #: what a longer answer holds.
 MEEK_BODY: Final = 64 * 1024
 
+#: Bytes of a session that are delivered to an application that is paused, while there
+#: are answers for its client: one body more than these at the most.
+MEEK_SURPLUS: Final = 4 * MEEK_BODY
+
 #: Bytes of one answer as they come, head and chunks' lengths included, before the
 #: connection is given up: four times what is needed.
 MEEK_ANSWER: Final = 4 * MEEK_BODY
@@ -613,12 +617,12 @@ WEBTUNNEL_HEAD: Final = 16 * 1024
 #: 101, and short for a person.
 WEBTUNNEL_HUSH: Final = 1.0
 
-#: Seconds without a byte after which a visitor's connection is closed: twisted.web's
-#: own, which is what makes it look like that.
-WEB_IDLE: Final = 60.0
+#: Seconds for a visitor's request to come, head and body: nginx's for the head.
+WEB_REQUEST: Final = 60.0
 
-#: Seconds that it may take to close then: likewise.
-WEB_LINGER: Final = 15.0
+#: Seconds between requests after which a visitor's connection is closed, and for which
+#: an answer may not be taken on: twisted.web's own, and nginx's.
+WEB_IDLE: Final = 60.0
 
 # --- shadow, Replicant and Starbridge ---------------------------------------
 
