@@ -10,6 +10,7 @@ at once: there is nothing that could be asked and would not be taken for payload
 from __future__ import annotations
 
 from enum import Enum, auto
+from ipaddress import ip_address
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, fail
@@ -109,11 +110,13 @@ class Link:
 
     def _found(self, host: str, port: int) -> None:
         self._finding = None
-        self._server = host, port
+        plain, percent, zone = host.partition("%")
+        # Spelled as the system spells who has sent something.
+        self._server = f"{ip_address(plain)}{percent}{zone}", port
         if ":" in host:
             self._rebind()
         else:
-            self._socket.port.connect(host, port)
+            self._socket.port.connect(*self._server)
         if not self._parts.framing.hasSessions:
             self._ready()
             return
@@ -216,7 +219,7 @@ class Link:
             self._socket = self._newSocket()
 
     def _datagram(self, datagram: bytes, address: Address) -> None:
-        if len(datagram) > limits.KCP_DATAGRAM_MAXIMUM or tuple(address) != self._server:
+        if len(datagram) > limits.KCP_DATAGRAM_MAXIMUM or not self._isServer(address):
             return
         opened = self._parts.framing.open(datagram)
         if opened is None:
@@ -231,6 +234,11 @@ class Link:
             self._opened(kind, body)
         elif self._life is _Life.LINGERING and kind in (Kind.PACKET, Kind.PING):
             self._socket.write(self._parts.framing.seal(self._id, Kind.OVER))
+
+    def _isServer(self, address: Address) -> bool:
+        # The socket is connected, but was not from the start.  A zone has two names.
+        hosts = [host.partition("%")[0] for host, _ in (address, self._server)]
+        return hosts[0] == hosts[1] and address[1] == self._server[1]
 
     def _opened(self, kind: Kind, body: bytes) -> None:
         if kind is Kind.CHALLENGE:

@@ -253,6 +253,7 @@ class Listener:
         metrics.handshakesBegun += 1
         protocol = self._build(address) if self._isOpen(address) else None
         if protocol is None:
+            metrics.handshakesFailed[Cause.REFUSED] += 1
             self._remember(key, Kind.ABORT)
             self._say(session, Kind.ABORT, address)
             return
@@ -278,13 +279,10 @@ class Listener:
     def _build(self, address: Address) -> Any:
         assert self._factory is not None
         try:
-            protocol = self._factory.buildProtocol(addressOf(address))
+            return self._factory.buildProtocol(addressOf(address))
         except Exception:
             self._log.failure("a client's application could not be built")
-            protocol = None
-        if protocol is None:
-            self._parts.context.metrics.handshakesFailed[Cause.INTERNAL] += 1
-        return protocol
+            return None
 
     def _gone(self, key: Hashable, isOrderly: bool) -> None:
         client = self._clients.pop(key)

@@ -3,6 +3,10 @@ A transport connection's stream over one KCP conversation, without any I/O.
 
 It is the same for client and server, once both know that the other is there:
 payload, pauses, ends, and whether the peer lives still.
+
+It is no ``ICodec``, though it looks like one: a codec may join what it transmits, and
+its connection is not read while the application is paused.  Here each ``Transmit`` is a
+datagram, and what comes is acknowledged and answered whether anybody reads it or not.
 """
 
 from __future__ import annotations

@@ -270,7 +270,8 @@ class SessionTests(KcpCase, SynchronousTestCase):
         session = next(d[:8] for d, source, _ in self.network.sent if source == address)
         port = self.network.ports[address]
         for datagram in datagrams:
-            port.arrive(datagram.replace(ID, session), SERVER if isOpen else SILENT_AT)
+            ours = datagram.replace(ID, session).replace(ID[:4], session[:4])
+            port.arrive(ours, SERVER if isOpen else SILENT_AT)
         self.network.pump(1)
         for application in applications.built:
             if not application.lost:

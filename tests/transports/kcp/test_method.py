@@ -215,6 +215,24 @@ class NameTests(KcpCase, SynchronousTestCase):
         self.assertAtRest()
         self.assertEqual(list(self.network.ports), [SERVER])
 
+    def test_spelling(self) -> None:
+        """
+        An address may be spelled in several ways.
+        """
+        endpoint = Kcp().serverEndpoint(self.context, HostPort("2001:db8::1", 443), Arguments())
+        self.successResultOf(endpoint.listen(self.servers))
+        target = HostPort("2001:DB8:0:0::1", 443)
+        attempt = (
+            Kcp()
+            .clientEndpoint(self.context, target, Arguments())
+            .connect(Factory.forProtocol(Protocol))
+        )
+        self.network.pump()
+        protocol: Any = self.successResultOf(attempt)
+        self.assertEqual(protocol.transport.getPeer(), IPv6Address("UDP", "2001:db8::1", 443))
+        protocol.transport.abortConnection()
+        self.assertAtRest()
+
     def test_ipv6(self) -> None:
         """
         The other kind of address takes the other kind of socket.
