@@ -127,12 +127,15 @@ class Conversation:
         A packet came.
 
         :raises FramingError: if it holds something else than this conversation's
-            segments.  Those before that count.
+            segments.  Then none of it counts: acknowledgements of what counts would
+            wait here, without a bound, for whoever has no reason to call ``transmit``.
         """
         moment = self._milliseconds(now)
         farthest: tuple[int, int] | None = None
         received: int | None = None
-        for command, window, stamp, number, first, data in readPacket(packet, self.number):
+        for command, window, stamp, number, first, data in list(
+            readPacket(packet, self.number)
+        ):
             self._sender.peerWindow, received = window, first
             if command == Command.ACKNOWLEDGE:
                 self._sender.acknowledged(number, stamp, moment)

@@ -241,6 +241,22 @@ class SessionTests(KcpCase, SynchronousTestCase):
         self.assertEqual(len(listener._over._kept), 0)
         self.assertEqual(self.network.clock.getDelayedCalls(), [])
 
+    def test_halfGarbage(self) -> None:
+        """
+        A packet that ends in garbage counts for nothing: neither is its payload taken,
+        nor do acknowledgements wait for it.
+        """
+        self.enter()
+        number = int.from_bytes(ID[:4], "little")
+        for _ in range(100):
+            self.say(SEALED(ID, Kind.PACKET, push(b"x", number) * 50 + b"!"), SPOOFED)
+        before = len(self.answers())
+        self.say(SEALED(ID, Kind.PACKET, push(b"y", number)), SPOOFED)
+        self.network.pump(1)
+        self.assertEqual(bytes(self.servers.built[0].received), b"y")
+        packets = [d for d in self.answers()[before:] if d[8] == Kind.PACKET]
+        self.assertEqual([len(packet) for packet in packets], [9 + HEADER.size])
+
     def test_large(self) -> None:
         """
         No datagram is taken that is larger than any of ours.
