@@ -73,7 +73,7 @@ class SessionPool:
 
     def __len__(self) -> int:
         """
-        How many sessions there are, those included that are being made.
+        How many sessions there are, those included that are being made or closed.
         """
         return len(self._sessions) + len(self._dials)
 
@@ -97,7 +97,8 @@ class SessionPool:
             return attempt.result
         dial = next((each for each in self._dials if each.hasRoom), None)
         if dial is None:
-            if len(self) >= self._settings.sessions:
+            closing = sum(each.isClosing for each in self._sessions)
+            if len(self) - closing >= self._settings.sessions:
                 return fail(ConnectError(string="all sessions of smux are full"))
             dial = _Dial(self._settings.session.streams)
             self._dials.append(dial)

@@ -5,6 +5,7 @@ Tests for ``pyptwist.multiplex.pool``: who gets which session.
 from __future__ import annotations
 
 from typing import Any
+from unittest import mock
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import (
@@ -272,6 +273,27 @@ class LimitTests(PoolCase):
             client.transport.loseConnection()
         self.assertAtRest()
         self.assertEqual(len(pool), 0)
+
+    def test_closingSession(self) -> None:
+        """
+        A session that is being closed, which may take minutes, stands in nobody's way.
+        """
+        pool = self.networked(sessions=1, idle=0)
+        attempt = self.reach(pool)
+        self.network.pump()
+        client = self.successResultOf(attempt)
+        session = client.transport.session
+        (end,) = [e for pair in self.network.connections for e in pair if e.protocol is session]
+        with mock.patch.object(end, "loseConnection"):
+            client.transport.loseConnection()
+            self.network.pump()
+        self.assertTrue(session.isClosing and not session.isLost)
+        attempt = self.reach(pool)
+        self.network.pump()
+        self.successResultOf(attempt).transport.loseConnection()
+        self.network.pump(limits.CLOSE_FLUSH)
+        self.assertEqual((self.empty, len(pool)), (1, 0))
+        self.assertAtRest()
 
     def test_lostSession(self) -> None:
         """
