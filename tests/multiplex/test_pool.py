@@ -141,6 +141,19 @@ class DiallingTests(PoolCase):
         self.failureResultOf(self.reach(pool), ConnectionRefusedError)
         self.assertEqual((self.empty, len(pool)), (1, 0))
 
+    def test_raises(self) -> None:
+        """
+        Or raise something: that must not look like an attempt that goes on.
+        """
+
+        class Broken:
+            def connect(self, factory: object) -> Deferred[Any]:
+                raise RuntimeError("what an endpoint must not do")
+
+        pool = self.pool(Broken())
+        self.failureResultOf(self.reach(pool), RuntimeError)
+        self.assertEqual((self.empty, len(pool)), (1, 0))
+
     def test_cancelled(self) -> None:
         """
         Who gives up concerns nobody else.
@@ -245,6 +258,23 @@ class DiallingTests(PoolCase):
         self.failureResultOf(attempts[1], ConnectingCancelledError)
         clients = [self.successResultOf(each) for each in (attempts[0], attempts[2], *more)]
         self.assertEqual(len({client.transport.session for client in clients}), 1)
+        for client in clients:
+            client.transport.loseConnection()
+        self.assertAtRest()
+
+    def test_overtaken(self) -> None:
+        """
+        Who waited for a session on which others were faster gets another one.
+        """
+        pool = self.pool(streams=2)
+        more: list[Any] = []
+        begin = Applications(lambda transport: more.append(self.reach(pool)))
+        attempts = [self.reach(pool, begin), self.reach(pool)]
+        self.makeIt()
+        self.assertNoResult(attempts[1])
+        self.makeIt()
+        clients = [self.successResultOf(each) for each in (*attempts, *more)]
+        self.assertEqual(len({client.transport.session for client in clients}), 2)
         for client in clients:
             client.transport.loseConnection()
         self.assertAtRest()

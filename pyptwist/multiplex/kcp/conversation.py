@@ -133,9 +133,7 @@ class Conversation:
         moment = self._milliseconds(now)
         farthest: tuple[int, int] | None = None
         received: int | None = None
-        for command, window, stamp, number, first, data in list(
-            readPacket(packet, self.number)
-        ):
+        for command, window, stamp, number, first, data in list(readPacket(packet, self.number)):
             self._sender.peerWindow, received = window, first
             if command == Command.ACKNOWLEDGE:
                 self._sender.acknowledged(number, stamp, moment)
