@@ -482,3 +482,22 @@ class KcptunTests(KcpCase, SynchronousTestCase):
         self.assertLessEqual(received, limits.KCP_AMPLIFICATION * sent)
         self.port.stopListening()
         self.assertAtRest()
+
+    def test_lockedOut(self) -> None:
+        """
+        Who names a client's address, and is elsewhere, takes no room of the client's.
+        """
+        with mock.patch.multiple(limits, KCP_CONVERSATIONS_EACH=4):
+            client, server = self.open()
+            server.transport.write(b"prove yourself")
+            self.network.pump(1)
+            for number in range(10):
+                self.say(self.seal(b"", Kind.PACKET, push(b"x", 7)), ("127.0.0.1", number))
+            late, _ = self.open()
+            self.assertEqual(len(self.servers.built), 12)
+            self.assertEqual((client.lost, server.lost), ([], []))
+            self.assertEqual(sum(not each.lost for each in self.servers.built), 4)
+        client.transport.abortConnection()
+        late.transport.abortConnection()
+        self.network.pump(limits.KCP_IDLE)
+        self.assertAtRest()

@@ -191,8 +191,8 @@ class SurvivalTests(KcpCase, SynchronousTestCase):
         with mock.patch.object(MemoryDatagramPort, "connect", side_effect=refusal):
             attempt, _ = self.connecting()
             self.failureResultOf(attempt, NoRouteError)
-        refusal = CannotListenError("192.0.2.5", 0, OSError("there is no such address"))
-        with mock.patch.object(self.network, "bindDatagrams", side_effect=refusal):
+        unbound = CannotListenError("192.0.2.5", 0, OSError("there is no such address"))
+        with mock.patch.object(self.network, "bindDatagrams", side_effect=unbound):
             attempt, _ = self.connecting()
             self.assertNotIn("192.0.2.5", str(self.failureResultOf(attempt, ConnectBindError)))
         self.assertEqual(list(self.network.ports), [SERVER])
