@@ -171,11 +171,13 @@ class Conversation:
         :returns: packets, each for a datagram of its own, to be sent now.
         """
         moment = self._milliseconds(now)
-        count = self._paced(now)
-        chosen = list(self._sender.again(moment, count))
-        chosen += self._sender.fresh(moment, count - len(chosen))
-        self._allowance -= len(chosen)
-        segments = [(Command.PUSH, number, moment, data) for number, data in chosen]
+        segments: list[tuple[Command, int, int, bytes]] = []
+        if not self._sender.isFlushed:
+            count = self._paced(now)
+            chosen = list(self._sender.again(moment, count))
+            chosen += self._sender.fresh(moment, count - len(chosen))
+            self._allowance -= len(chosen)
+            segments = [(Command.PUSH, number, moment, data) for number, data in chosen]
         self._probe(now)
         acknowledged = self._receiver.acknowledgements
         if segments or self._commands or self._isTimeToAcknowledge(now):
