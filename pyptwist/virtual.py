@@ -361,7 +361,8 @@ class VirtualConnection:
                 # Some sessions get rid of what they have only while they read.
                 self._toldPaused = False
                 self._session.resumeReceiving()
-            self._session.sendEnd()
+            if self._end is None:
+                self._session.sendEnd()
 
     def _lose(self) -> None:
         protocol, reason, membrane = self._protocol, self._end, self._membrane

@@ -438,6 +438,18 @@ class EndingTests(VirtualCase):
         self.assertEqual(application.received, b"")
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_endedMeanwhile(self) -> None:
+        """
+        A session that finds its end when it reads again is not asked for one.
+        """
+        self.opened()
+        self.connection.pauseProducing()
+        self.session.resumeReceiving = self.connection.ended  # type: ignore[method-assign]
+        self.connection.loseConnection()
+        self.turn()
+        self.assertEqual(self.session.told, ["pause"])
+        self.assertTrue(self.connection.isOver)
+
     def test_producerFirst(self) -> None:
         """
         A producer may finish before the end.
