@@ -320,9 +320,11 @@ def _network(address: Address) -> str:
     """
     :returns: whose conversations are counted together.
     """
-    host = address[0].partition("%")[0]
-    ip = ip_address(host)
-    return host if ip.version == 4 else str(ip_network((ip, 64), strict=False))
+    ip = ip_address(address[0].partition("%")[0])
+    if ip.version == 6 and ip.ipv4_mapped is None:
+        return str(ip_network((ip, 64), strict=False))
+    # A socket of IPv6 has IPv4's clients, too, all of them in one network.
+    return str(ip)
 
 
 def _nothing(*_: object) -> None:

@@ -218,14 +218,16 @@ class SessionTests(KcpCase, SynchronousTestCase):
 
     def test_networks(self) -> None:
         """
-        Of IPv6, a network counts as one client.
+        Of IPv6, a network counts as one client; not so the one in which IPv4 is.
         """
         with mock.patch.multiple(limits, KCP_CONVERSATIONS_EACH=1):
             self.enter(b"%08d" % 1, ("2001:db8::1", 1))
             self.say(SEALED(b"%08d" % 2, Kind.HELLO), ("2001:db8::2", 1))
             self.assertEqual(self.network.sent[-1][0][8], Kind.ABORT)
             self.enter(b"%08d" % 3, ("2001:db8:0:1::1", 1))
-        self.assertEqual(len(self.servers.built), 2)
+            self.enter(b"%08d" % 4, ("::ffff:192.0.2.1", 1))
+            self.enter(b"%08d" % 5, ("::ffff:192.0.2.2", 1))
+        self.assertEqual(len(self.servers.built), 4)
 
     def test_forgetting(self) -> None:
         """
