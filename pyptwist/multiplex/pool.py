@@ -190,11 +190,13 @@ class _Attempt:
         """
         self.dial = None
         try:
-            protocol = session.open(self._factory, self._methodName, self._metrics)
+            protocol: Any = session.open(self._factory, self._methodName, self._metrics)
         except Exception:
-            self.result.errback(Failure())
-        else:
+            protocol = Failure()
+        if not self.result.called:
             self.result.callback(protocol)
+        elif getattr(protocol, "transport", None) is not None:
+            protocol.transport.abortConnection()  # cancelled by the application itself
 
     def failed(self, reason: Failure) -> None:
         """

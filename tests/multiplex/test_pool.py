@@ -262,6 +262,22 @@ class DiallingTests(PoolCase):
             client.transport.loseConnection()
         self.assertAtRest()
 
+    def test_cancelledWithin(self) -> None:
+        """
+        An application that cancels its own attempt while it is connected keeps nobody
+        from a stream.
+        """
+        pool = self.pool()
+        attempts: list[Any] = []
+        attempts.append(self.reach(pool, Applications(lambda _: attempts[0].cancel())))
+        attempts.append(self.reach(pool))
+        self.makeIt()
+        self.failureResultOf(attempts[0], ConnectingCancelledError)
+        self.network.pump()
+        self.assertEqual(self.context.metrics.connectionsOpen, 2)  # both ends of one
+        self.successResultOf(attempts[1]).transport.loseConnection()
+        self.assertAtRest()
+
     def test_overtaken(self) -> None:
         """
         Who waited for a session on which others were faster gets another one.

@@ -187,7 +187,10 @@ class Link:
         session.carry(connection)
         connection.open(protocol)
         assert result is not None
-        result.callback(protocol)
+        if result.called:
+            connection.abortConnection()  # the application itself has cancelled it
+        else:
+            result.callback(protocol)
 
     # --- the socket ---------------------------------------------------------
 
