@@ -256,6 +256,23 @@ class SurvivalTests(KcpCase, SynchronousTestCase):
                 self.assertTrue(bytes(pair[clientEnds].received) == DATA)
         self.assertAtRest()
 
+    def test_lateEnd(self) -> None:
+        """
+        Nor that the server's end came late, and its answer is lost: the server asks
+        again when its timeout, which has grown, is over.
+        """
+        client, server = self.connected()
+        server.transport.write(b"last words")
+        self.network.pump(1)
+        server.transport.loseConnection()
+        self.network.loses = lambda *_: True
+        self.network.pump(10)
+        self.lose({Kind.OVER})
+        self.network.pump(20)
+        self.assertEqual(bytes(client.received), b"last words")
+        self.assertTrue(server.lost[0].check(ConnectionDone))
+        self.assertAtRest()
+
     def test_lostAbort(self) -> None:
         """
         A client that did not hear of the end hears of it when it says something.
