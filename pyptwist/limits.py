@@ -317,8 +317,9 @@ KCP_IDLE: Final = 600.0
 KCP_CHALLENGE: Final = 0.1
 
 #: Seconds for which a client keeps its socket when the server has ended a
-#: conversation: if what it said last is lost, the server asks again.
-KCP_LINGER: Final = 5.0
+#: conversation: if what it said last is lost, the server asks again, after its longest
+#: timeout at the latest; and maybe once more.
+KCP_LINGER: Final = 20.0
 
 #: Seconds for which a conversation that is over is remembered, so that it is not begun
 #: again, and that its peer hears of its end even if that was lost: more than twice a
