@@ -142,9 +142,10 @@ class NoneConnected(PTError, error.ConnectError):
     :ivar cause: that of most of the failures.
     """
 
-    def __init__(self, message: str, cause: Cause) -> None:
+    cause = Cause.TIMEOUT
+
+    def __init__(self, message: str = "no transport connected") -> None:
         Exception.__init__(self, message)
-        self.cause = cause
 
 
 class ClosedByPeer(PTError, error.ConnectError):

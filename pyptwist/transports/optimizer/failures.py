@@ -54,9 +54,10 @@ class Failures:
         for number, text in sorted(self._texts.items()):
             count = self._counts[number]
             told.append(f"{self._labels[number]}: {text}{f', {count} times' * (count > 1)}")
-        [(cause, _), *_] = self._causes.most_common() or [(Cause.TIMEOUT, 0)]
         error = NoneConnected(
-            f"none of {len(self._labels)} transports connected: {'; '.join(told)}", cause
+            f"none of {len(self._labels)} transports connected: {'; '.join(told)}"
         )
+        for cause, _ in self._causes.most_common(1):
+            error.cause = cause
         error.__cause__ = self._last
         return error
