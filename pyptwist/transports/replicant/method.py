@@ -64,7 +64,7 @@ class Replicant(AddressedTransport):
         options = _part(arguments, _TONEBURST)
         if options is None:
             return None
-        kind = toneburstNamed(options.get("type", _DEFAULT_TONEBURST) or "")
+        kind = toneburstNamed(options.get("type") or _DEFAULT_TONEBURST)
         mode = kind.clientMode if isClient else kind.serverMode
         if options.get("mode", mode) != mode:
             raise ConfigurationError(f"the mode of the option 'toneburst' must be {mode} here")
@@ -80,7 +80,7 @@ class Replicant(AddressedTransport):
             if not {"serverPublicKey", "serverPrivateKey"} & set(arguments):
                 return None
             options = Arguments()
-        kind = polishNamed(options.get("type", _DEFAULT_POLISH) or "")
+        kind = polishNamed(options.get("type") or _DEFAULT_POLISH)
         return kind, arguments.without(_TONEBURST, _POLISH).updated(options.without("type"))
 
     def clientCodecAt(

@@ -127,10 +127,10 @@ def addressIn(arguments: Arguments, key: str, minimum: int = 1) -> HostPort | No
 def checkTransport(arguments: Arguments, name: str) -> None:
     """
     Look at what shapeshifter-dispatcher's files say besides: ``transport``, which is
-    the method's name in any case, and ``bindAddress``, which means nothing here.
+    the method's name in any case.  ``bindAddress`` means nothing here, and is empty in
+    files of its generator's.
 
-    :raises ConfigurationError: if it is another method's name, or no address.
+    :raises ConfigurationError: if it is another method's name.
     """
     if (arguments.get("transport") or name).lower() != name.lower():
         raise ConfigurationError(f"the option 'transport' must be {name}: is this another's file?")
-    addressIn(arguments, "bindAddress", 0)
