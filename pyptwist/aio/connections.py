@@ -284,15 +284,19 @@ class _Known(Connection):
         self, loop: asyncio.AbstractEventLoop, protocol: asyncio.Protocol, owner: Connections
     ) -> None:
         super().__init__(loop, protocol)
-        self._owner = owner
+        self._owner: Connections | None = owner
 
     def connectionMade(self) -> None:
+        assert self._owner is not None
         self._owner.open.add(self)
         super().connectionMade()
 
     def _tellLost(self, isEnd: bool, error: BaseException | None) -> None:
         super()._tellLost(isEnd, error)
-        self._owner.lost(self)
+        # What it builds may know this connection by a reader: that is a cycle.
+        owner, self._owner = self._owner, None
+        assert owner is not None
+        owner.lost(self)
 
 
 async def connected(

@@ -20,6 +20,7 @@ from pyptwist.errors import (
 )
 from pyptwist.metrics import Metrics
 from tests.aio.programs import METHODS, LoopCase, Noting, hello
+from tests.remains import objects, since, withoutCollector
 
 
 class StreamTests(LoopCase):
@@ -53,6 +54,34 @@ class StreamTests(LoopCase):
             return answer
 
         self.assertEqual(self.run_(main()), b"IS ANYBODY THERE?")
+
+    def test_freed(self) -> None:
+        """
+        A connection that is over is freed at once, on both sides.
+        """
+
+        async def exchange(bridge: str) -> None:
+            reader, writer = await aio.open_connection(bridge, methods=METHODS)
+            writer.write(b"hello")
+            await reader.readexactly(5)
+            writer.close()
+            await writer.wait_closed()
+
+        async def main() -> dict[str, int]:
+            metrics = Metrics()
+            packages = "pyptwist.aio", "pyptwist.connection", "asyncio.streams"
+            async with await hello(metrics=metrics) as server:
+                for _ in range(2):
+                    before = objects(*packages)
+                    await exchange(str(server.bridge_line()))
+                    while metrics.connectionsOpen:
+                        await asyncio.sleep(0.01)
+                    await asyncio.sleep(0.05)
+                    after = since(before, *packages)
+            return after
+
+        withoutCollector(self)
+        self.assertEqual(self.run_(main()), {})
 
     def test_localhost(self) -> None:
         """
