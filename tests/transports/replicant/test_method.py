@@ -264,6 +264,19 @@ class FileTests(ShadowCase):
             with self.assertRaisesRegex(ConfigurationError, said):
                 self.dial(BIND, good.updated(Arguments(change)))
 
+    def test_plainByMistake(self) -> None:
+        """
+        An option that is not there, such as a misspelt one or a file of PT 2's, does not
+        mean that nothing is encrypted.
+        """
+        for change in ({"polsh": "DarkStar"}, {"config": "P/+BAwEB"}):
+            for toneburst in ({}, {"toneburst": "Starburst"}):
+                wrong = Arguments({**toneburst, **change})
+                with self.assertRaisesRegex(ConfigurationError, next(iter(change))):
+                    self.dial(BIND, wrong)
+                with self.assertRaisesRegex(ConfigurationError, next(iter(change))):
+                    self.serve(wrong)
+
     def test_wrongServer(self) -> None:
         with self.assertRaisesRegex(ConfigurationError, "SMTPServer"):
             self.serve(Arguments(toneburst={"mode": "SMTPClient"}))
