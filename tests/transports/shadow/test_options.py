@@ -145,6 +145,15 @@ class FileTests(ShadowCase):
             with self.assertRaisesRegex(ConfigurationError, "transport"):
                 self.method().clientEndpoint(self.context, BIND, options)
 
+    def test_noText(self) -> None:
+        """
+        A password in bytes that are no UTF-8, as Python has them from a command line.
+        """
+        options = Arguments(password="secret\udcff")
+        for make in (self.method().serverEndpoint, self.method().clientEndpoint):
+            with self.assertRaisesRegex(ConfigurationError, "'password' must be UTF-8"):
+                make(self.context, BIND, options)
+
 
 class AddressTests(ShadowCase):
     """
