@@ -70,6 +70,19 @@ CodecFactory: TypeAlias = Callable[[], ICodec]
 READY = Ready()
 
 
+def bare(error: PTError) -> PTError:
+    """
+    An error without what leads back to the codec that raised it.  Codecs and connections
+    keep errors for whoever asks why: that would be a cycle, with the bytes in it.
+
+    :returns: the same, without its traceback; and, if it was raised ``from None``, without
+        what it was raised for, which has a traceback of its own.
+    """
+    if error.__suppress_context__:
+        error.__context__ = None
+    return error.with_traceback(None)
+
+
 @implementer(ICodec)
 class CodecBase:
     """
@@ -281,9 +294,7 @@ class CodecBase:
         except LocalProtocolError:
             raise  # our own bug, and not to be taken for the peer's
         except PTError as error:
-            # Its traceback leads back to here, and codecs and connections keep it
-            # for whoever asks why: that is a cycle.
-            self.failed(error.with_traceback(None))
+            self.failed(bare(error))
 
     def _tooMuch(self) -> PTError:
         if self.isReady:

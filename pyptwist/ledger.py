@@ -86,10 +86,13 @@ class Ledger:
         try:
             return self._state is not None and work()
         except ConfigurationError as error:
-            if not self._hasFailed:
-                self._hasFailed = True
-                self._log.warn("A restart will forget handshakes: {error}", error=error)
+            self._warn(error)
             return False
+
+    def _warn(self, error: ConfigurationError) -> None:
+        if not self._hasFailed:
+            self._hasFailed = True
+            self._log.warn("A restart will forget handshakes: {error}", error=error)
 
     def _remember(self, tag: bytes) -> None:
         if tag in self._seen:
@@ -121,9 +124,12 @@ class Ledger:
         if _hasRoom(tags):
             self._state.append(self._file(self._page), tag)
         else:
+            # Only what is written is begun: a disk that is full for long must not have
+            # us go round the ring, and over what is newest.
+            following = self._page + 1
+            self._state.write(self._file(following), _NUMBER.pack(following) + tag)
             self._absorb(tags)
-            self._page += 1
-            self._state.write(self._file(self._page), _NUMBER.pack(self._page) + tag)
+            self._page = following
         return False
 
     def _current(self) -> bytes:
@@ -150,7 +156,12 @@ class Ledger:
         :returns: the page in whose place one has, or would have, its own.
         """
         assert self._state is not None
-        data = self._state.read(self._file(number))
+        try:
+            data = self._state.read(self._file(number))
+        except ConfigurationError as error:
+            # The other pages are good still, and this one's place will come.
+            self._warn(error)
+            return None
         if data is None or len(data) < _NUMBER.size:
             return None
         (found,) = _NUMBER.unpack_from(data)

@@ -635,6 +635,10 @@ LEDGER_PAGES: Final = 16
 #: The same for the salts of all clients of a process, which are in memory alone.
 CLIENT_LEDGER_PAGES: Final = 2
 
+#: The same for an obfs4 server's handshakes, which bear a date: the last 16,382 at
+#: least, when a busy bridge sees 10,000 in the hours for which that is accepted.
+HANDSHAKE_LEDGER_PAGES: Final = 3
+
 #: Seconds that a Starburst client gives each answer of its server: the reference's.
 SMTP_ANSWER: Final = 10.0
 

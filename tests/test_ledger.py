@@ -14,6 +14,7 @@ from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from pyptwist import limits
+from pyptwist.errors import ConfigurationError
 from pyptwist.ledger import TAG_LENGTH, Ledger
 from pyptwist.state import StateDirectory
 from pyptwist.testing import fixedEntropy
@@ -25,6 +26,10 @@ PAGE = (limits.STATE_FILE - 8) // TAG_LENGTH
 def tokens(count: int, seed: str = "tokens") -> list[bytes]:
     entropy = fixedEntropy(seed)
     return [entropy(32) for _ in range(count)]
+
+
+def refuse(*ignored: object) -> None:
+    raise ConfigurationError("there is no room")
 
 
 class LedgerTests(SynchronousTestCase):
@@ -156,6 +161,40 @@ class LedgerTests(SynchronousTestCase):
         for token in seen:
             self.assertTrue(again.seenBefore(token))
         self.assertEqual(self.pages(), {"seen_1": 1, "seen_2": 2})
+
+    def test_fullDisk(self) -> None:
+        """
+        No page is begun for what cannot be written: when there is room again, the next
+        one is in the place of the oldest.
+        """
+        self.fill(7, tokens(PAGE, "seven"))
+        self.fill(8, tokens(PAGE, "eight"))
+        self.fill(9, tokens(PAGE, "nine"))
+        ledger = self.ledger()
+        mended = self.patch(StateDirectory, "write", refuse)
+        with capturedLogs() as events:
+            for token in tokens(4):
+                self.assertFalse(ledger.seenBefore(token))
+                self.assertTrue(ledger.seenBefore(token))
+        self.assertEqual(len(events), 1)
+        mended.restore()
+        self.assertFalse(ledger.seenBefore(b"next one"))
+        self.assertEqual(self.pages(), {"seen_1": 10, "seen_2": 8, "seen_0": 9})
+
+    def test_unreadablePage(self) -> None:
+        """
+        One that is too large, since two processes wrote its last tag at once, is as good
+        as none; the others are read, and the ring goes on.
+        """
+        self.fill(7, tokens(PAGE, "seven"))
+        self.fill(8, tokens(PAGE, "eight"))
+        self.state.append("seen_2", b"too much")
+        with capturedLogs() as events:
+            ledger = self.ledger()
+            self.assertTrue(ledger.seenBefore(tokens(1, "seven")[0]))
+            self.assertFalse(ledger.seenBefore(b"next one"))
+        self.assertEqual(len(events), 1)
+        self.assertTrue(self.ledger().seenBefore(b"next one"))
 
     def test_removed(self) -> None:
         """

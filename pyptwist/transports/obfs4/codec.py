@@ -117,17 +117,26 @@ class ServerShared:
     :ivar keys: the server's.
     :ivar tables: by which writes are shaped.
     :ivar replays: the handshakes of late.
+    :ivar isKnown: tells the handshakes that others took.
     :ivar drain: seconds from its begin to the end of a connection that failed:
         obfs4proxy's, which draws whole ones from the seed, so that a server has
         the same time after each start.
     """
 
-    def __init__(self, keys: ServerKeys, entropy: Entropy) -> None:
+    def __init__(
+        self,
+        keys: ServerKeys,
+        entropy: Entropy,
+        isKnown: Callable[[bytes], bool] = lambda mac: False,
+    ) -> None:
         """
         :param keys: the server's.
         :param entropy: throws dice and keys the replay filter.
+        :param isKnown: did another listener with this state, or one before a
+            restart, see the handshake with this MAC?  From now on it was seen.
         """
         self.keys = keys
+        self.isKnown = isKnown
         self.tables = Tables(entropy, keys.seed)
         self.replays = ReplayFilter(entropy)
         delay = Drbg(keys.seed).intn(limits.SILENT_SPREAD)
@@ -156,7 +165,7 @@ class Obfs4ServerCodec(SilentServerCodec, _Obfs4Codec):
         """
         super().__init__(shared.tables, iatMode, entropy, wallClock)
         self._seed = keys.seed
-        self._replays = shared.replays
+        self._shared = shared
         self.drain = shared.drain
         self._handshake = ServerHandshake(keys, entropy)
         self.state = self._awaitingRequest
@@ -181,4 +190,4 @@ class Obfs4ServerCodec(SilentServerCodec, _Obfs4Codec):
         return False
 
     def _isReplay(self, mac: bytes) -> bool:
-        return self._replays.seenBefore(mac, self.now)
+        return self._shared.replays.seenBefore(mac, self.now) or self._shared.isKnown(mac)

@@ -4,12 +4,20 @@ obfs4 as a transport method: from arguments to codecs.
 
 from __future__ import annotations
 
+from typing import Final
+
+from pyptwist import limits
 from pyptwist.arguments import Arguments
 from pyptwist.codec import CodecFactory
 from pyptwist.endpoints import CodecClientTransport, CodecServerTransport
 from pyptwist.interfaces import Context
+from pyptwist.ledger import Ledger
 from pyptwist.transports.obfs4.codec import Obfs4ClientCodec, Obfs4ServerCodec, ServerShared
+from pyptwist.transports.obfs4.handshake import ServerKeys
 from pyptwist.transports.obfs4.identity import iatMode, loadIdentity, serverIdentity
+
+#: Of the files of handshakes that were seen, without their number.
+LEDGER_NAME: Final = "obfs4_handshakes"
 
 
 class Obfs4(CodecClientTransport, CodecServerTransport):
@@ -45,7 +53,7 @@ class Obfs4(CodecClientTransport, CodecServerTransport):
         """
         identity = loadIdentity(arguments, context.stateDirectory, context.entropy)
         # One replay filter for all connections of this listener.
-        shared = ServerShared(identity.keys, context.entropy)
+        shared = _shared(context, identity.keys)
 
         def codec() -> Obfs4ServerCodec:
             return Obfs4ServerCodec(
@@ -53,3 +61,10 @@ class Obfs4(CodecClientTransport, CodecServerTransport):
             )
 
         return codec, identity.clientArguments
+
+
+def _shared(context: Context, keys: ServerKeys) -> ServerShared:
+    if context.stateDirectory is None:
+        return ServerShared(keys, context.entropy)
+    ledger = Ledger(context.stateDirectory, LEDGER_NAME, limits.HANDSHAKE_LEDGER_PAGES)
+    return ServerShared(keys, context.entropy, ledger.seenBefore)

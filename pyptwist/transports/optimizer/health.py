@@ -186,7 +186,8 @@ def _parsed(data: bytes) -> tuple[bytes, OrderedDict[str, Health]]:
             raise ValueError
     if len(key) != _KEY_LENGTH:
         raise ValueError
-    known = ((tag, _health(each)) for tag, each in fields.items())
+    # Longer ones would not fit into the file again.
+    known = ((t, _health(each)) for t, each in fields.items() if len(t) == 2 * _TAG_LENGTH)
     dated = sorted(
         ((tag, health) for tag, health in known if health is not None),
         key=lambda pair: pair[1].at,

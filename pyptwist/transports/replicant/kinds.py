@@ -8,6 +8,7 @@ the method is used.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from zope.interface import implementer
 
@@ -40,6 +41,9 @@ class DarkStar:
         return darkStarServer(context, address, arguments, stateName)
 
 
+#: What shapeshifter-dispatcher's generator of files calls kinds, by mistake.
+_ALIASES: Final = {"starbridge": Starburst.name.lower()}
+
 _tonebursts: dict[str, ITonebursts] = {}
 _polishes: dict[str, IPolish] = {}
 
@@ -63,7 +67,8 @@ def toneburstNamed(name: str) -> ITonebursts:
     :param name: in any case.
     :raises ConfigurationError: if there is no such kind; the text names those there are.
     """
-    if (kind := _tonebursts.get(name.lower())) is None:
+    wanted = name.lower()
+    if (kind := _tonebursts.get(_ALIASES.get(wanted, wanted))) is None:
         raise _unknown("toneburst", _tonebursts.values())
     return kind
 

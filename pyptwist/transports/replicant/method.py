@@ -29,6 +29,7 @@ from pyptwist.transports.replicant.interfaces import IPolish, ITonebursts
 from pyptwist.transports.replicant.kinds import polishNamed, toneburstNamed
 from pyptwist.transports.replicant.starburst import Starburst
 from pyptwist.transports.shadow.addressed import (
+    HANDSHAKE_ADDRESS,
     SERVER_ADDRESS,
     AddressedTransport,
     addressIn,
@@ -40,6 +41,9 @@ _POLISH: Final = "polish"
 _DEFAULT_TONEBURST: Final = Starburst.name
 _DEFAULT_POLISH: Final = "DarkStar"
 
+_KNOWN: Final = frozenset(
+    (_TONEBURST, _POLISH, SERVER_ADDRESS, HANDSHAKE_ADDRESS, "transport", "bindAddress")
+)
 _PLAIN: Final = "without a polish, everybody reads everything; give the option polish=DarkStar"
 
 
@@ -64,7 +68,7 @@ class Replicant(AddressedTransport):
         options = _part(arguments, _TONEBURST)
         if options is None:
             return None
-        kind = toneburstNamed(options.get("type", _DEFAULT_TONEBURST) or "")
+        kind = toneburstNamed(options.get("type") or _DEFAULT_TONEBURST)
         mode = kind.clientMode if isClient else kind.serverMode
         if options.get("mode", mode) != mode:
             raise ConfigurationError(f"the mode of the option 'toneburst' must be {mode} here")
@@ -80,7 +84,7 @@ class Replicant(AddressedTransport):
             if not {"serverPublicKey", "serverPrivateKey"} & set(arguments):
                 return None
             options = Arguments()
-        kind = polishNamed(options.get("type", _DEFAULT_POLISH) or "")
+        kind = polishNamed(options.get("type") or _DEFAULT_POLISH)
         return kind, arguments.without(_TONEBURST, _POLISH).updated(options.without("type"))
 
     def clientCodecAt(
@@ -98,11 +102,22 @@ class Replicant(AddressedTransport):
             address = address or addressIn(options, SERVER_ADDRESS)
             following = polish.client(context, address, options)
         else:
-            warnOnce(self.name, _PLAIN)
+            self._goPlain(arguments)
         if toneburst is None:
             return following
         make = toneburst.client(context)
         return lambda: ReplicantCodec(make(), following())
+
+    def _goPlain(self, arguments: Arguments) -> None:
+        """
+        There is no polish.  Let that be what the user wanted, and no slip of his pen.
+
+        :raises ConfigurationError: if an option is none that there is.
+        """
+        for key in arguments:
+            if key not in _KNOWN:
+                raise ConfigurationError(f"there is no option {key!r}; {_PLAIN}")
+        warnOnce(self.name, _PLAIN)
 
     def needsAddress(self, arguments: Arguments) -> bool:
         return self.readPolish(arguments) is not None
@@ -124,7 +139,7 @@ class Replicant(AddressedTransport):
             following, polishNeeds = polish.server(context, address, options, self.stateName)
             needed = needed.updated(Arguments({_POLISH: polish.name})).updated(polishNeeds)
         else:
-            warnOnce(self.name, _PLAIN)
+            self._goPlain(arguments)
         if toneburst is None:
             return following, needed
         make = toneburst.server(context)

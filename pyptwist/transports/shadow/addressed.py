@@ -3,8 +3,10 @@ Methods whose handshake says where the server is.
 
 Both sides have to say the same.  Shapeshifter-dispatcher's files have it as the option
 ``serverAddress``, where clients connect to.  A server that is not told it says where it
-listens, be that everywhere, and tells clients so as ``handshakeAddress``: that is right
-behind any NAT, for clients that know this argument.
+listens, or ``0.0.0.0:0`` if that is everywhere, and tells clients so as
+``handshakeAddress``: that is right behind any NAT, for clients that know this argument.
+Everywhere has no port: tor has the kernel choose one at its first start, and names that
+one from the second on, when bridge lines are out.
 """
 
 from __future__ import annotations
@@ -100,10 +102,12 @@ class AddressedTransport(CodecClientTransport, CodecServerTransport):
         self, context: Context, bind: HostPort, arguments: Arguments
     ) -> tuple[CodecFactory, Arguments]:
         given = addressIn(arguments, SERVER_ADDRESS)
-        codecFactory, needed = self.serverCodecAt(context, given or bind, arguments)
+        isEverywhere = bind.ip is not None and bind.ip.is_unspecified
+        address = given or (_EVERYWHERE if isEverywhere else bind)
+        codecFactory, needed = self.serverCodecAt(context, address, arguments)
         key = HANDSHAKE_ADDRESS if given is None else SERVER_ADDRESS
         if given is not None or self.needsAddress(arguments):
-            needed = needed.updated(Arguments({key: str(given or bind)}))
+            needed = needed.updated(Arguments({key: str(address)}))
         return codecFactory, needed
 
 
@@ -127,10 +131,10 @@ def addressIn(arguments: Arguments, key: str, minimum: int = 1) -> HostPort | No
 def checkTransport(arguments: Arguments, name: str) -> None:
     """
     Look at what shapeshifter-dispatcher's files say besides: ``transport``, which is
-    the method's name in any case, and ``bindAddress``, which means nothing here.
+    the method's name in any case.  ``bindAddress`` means nothing here, and is empty in
+    files of its generator's.
 
-    :raises ConfigurationError: if it is another method's name, or no address.
+    :raises ConfigurationError: if it is another method's name.
     """
     if (arguments.get("transport") or name).lower() != name.lower():
         raise ConfigurationError(f"the option 'transport' must be {name}: is this another's file?")
-    addressIn(arguments, "bindAddress", 0)

@@ -20,7 +20,7 @@ from typing import Final, TypeAlias
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 
-from pyptwist.codec import CodecBase, Effect
+from pyptwist.codec import CodecBase, Effect, bare
 from pyptwist.errors import FramingError, PTError
 from pyptwist.silence import SilentServerCodec
 
@@ -170,7 +170,7 @@ class ChunkedCodec(CodecBase):
         try:
             self._open(data)
         except PTError as error:
-            self.failed(error)
+            self.failed(bare(error))
         return self._effects()
 
     def encode(self, data: bytes) -> None:

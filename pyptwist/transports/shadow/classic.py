@@ -25,7 +25,12 @@ from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from pyptwist.crypto.dice import Entropy
-from pyptwist.errors import AuthenticationFailed, FramingError, ReplayDetected
+from pyptwist.errors import (
+    AuthenticationFailed,
+    ConfigurationError,
+    FramingError,
+    ReplayDetected,
+)
 from pyptwist.transports.shadow.chunks import (
     LENGTH_BOX,
     Aead,
@@ -97,8 +102,14 @@ class Secret:
     def ofPassword(cls, cipher: Cipher, password: str) -> Secret:
         """
         :param password: any text but an empty one.
+        :raises ConfigurationError: if it is no text: half of a character, which may
+            come from a command line that is no UTF-8.
         """
-        return cls(cipher, masterKey(password.encode("utf-8"), cipher.keyLength))
+        try:
+            encoded = password.encode("utf-8")
+        except UnicodeEncodeError:
+            raise ConfigurationError("the argument 'password' must be UTF-8") from None
+        return cls(cipher, masterKey(encoded, cipher.keyLength))
 
     def aead(self, salt: bytes) -> Aead:
         """

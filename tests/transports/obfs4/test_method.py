@@ -8,12 +8,14 @@ tests/interop/test_obfs4.py runs the same against obfs4proxy.
 from __future__ import annotations
 
 import os
+from typing import cast
 
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from pyptwist.addresses import HostPort
 from pyptwist.arguments import Arguments
+from pyptwist.codec import READY, Effect, Transmit
 from pyptwist.errors import (
     Cause,
     ConfigurationError,
@@ -162,6 +164,27 @@ class TestServerArguments(SynchronousTestCase):
         self.assertEqual(
             sorted(os.listdir(self.where)), ["obfs4_bridgeline.txt", "obfs4_state.json"]
         )
+
+    def test_replayAfterRestart(self) -> None:
+        """
+        A handshake is known to the listener that took it, and to those that come after
+        it or are beside it, as long as they share its state.
+        """
+
+        def answer(context: Context) -> list[Effect]:
+            codec = Obfs4().serverCodec(context, OPTIONS)[0]()
+            codec.start(0.0)
+            return codec.receive(request, 0.0)
+
+        good = Arguments({"cert": CERT, "iat-mode": "0"})
+        [sent] = Obfs4().clientCodec(self.context, good)().start(0.0)
+        request = bytes(cast(Transmit, sent).data)
+        self.assertIn(READY, answer(self.context))
+        self.assertEqual(answer(self.context), [])
+        path = os.path.join(self.where, "obfs4_handshakes_1")
+        self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
+        other = memoryContext(self.mktemp(), network=self.network)
+        self.assertIn(READY, answer(other))
 
     def test_nowhere(self) -> None:
         error = self.assertRaises(

@@ -219,18 +219,33 @@ class FileTests(HealthCase):
         Entries that make no sense are nobody's.
         """
         fields = {
-            "a": [1, 0.5, 1700000000],
-            "b": [2, 0.5, 1],
-            "c": [1, -1, 1],
-            "d": [1, 1e300, 1],
-            "e": [1, 1, 10**400],
-            "f": [1, "x", 1],
-            "g": [1, 1],
-            "h": None,
-            "i": [1, float("nan"), 1],
+            "a" * 32: [1, 0.5, 1700000000],
+            "a" * 33: [1, 0.5, 1700000000],
+            "b" * 32: [2, 0.5, 1],
+            "c" * 32: [1, -1, 1],
+            "d" * 32: [1, 1e300, 1],
+            "e" * 32: [1, 1, 10**400],
+            "f" * 32: [1, "x", 1],
+            "g" * 32: [1, 1],
+            "h" * 32: None,
+            "i" * 32: [1, float("nan"), 1],
         }
         data = json.dumps({"key": "00" * 32, "transports": fields}).encode()
-        self.assertEqual(list(_parsed(data)[1]), ["a"])
+        self.assertEqual(list(_parsed(data)[1]), ["a" * 32])
+
+    def test_overlong(self) -> None:
+        """
+        A file that is as large as it may be, of names that are not ours, is no larger
+        when it is written again.
+        """
+        fields = {f"{number:0245d}": [1, 0, 0] for number in range(255)}
+        data = json.dumps({"key": "00" * 32, "transports": fields}, separators=(",", ":"))
+        self.directory.mkdir(mode=0o700)
+        self.file.write_text(data + " " * (limits.STATE_FILE - len(data)))
+        memory = self.memory()
+        memory.put(memory.tag("a"), True, 1.0)
+        memory.save()
+        self.assertIsNotNone(self.memory().get(memory.tag("a")))
 
     @given(
         st.binary(max_size=200)

@@ -229,6 +229,23 @@ class FileTests(ShadowCase):
         make = self.method().clientCodec(self.context, arguments)
         self.assertTrue(ICodec.providedBy(make()))
 
+    def test_generated(self) -> None:
+        """
+        Files as shapeshifter-dispatcher's generator writes them, if it is told no address
+        to bind.
+        """
+        server = self.read(SERVER_FILE % NEW_PRIVATE)
+        client = self.read(CLIENT_FILE % NEW_PUBLIC)
+        for name in ("starbridge", ""):
+            toneburst: JSON = {"type": name, "mode": "SMTPServer"}
+            for empty in ("", None):
+                change = Arguments({"toneburst": toneburst, "bindAddress": empty})
+                self.serve(server.updated(change))
+                self.port.stopListening()
+        self.serve(server)
+        toneburst = {"type": "starbridge", "mode": "SMTPClient"}
+        self.connects(BIND, client.updated(Arguments(toneburst=toneburst)))
+
     def test_wrong(self) -> None:
         good = self.read(CLIENT_FILE % NEW_PUBLIC)
         changes: list[tuple[dict[str, JSON], str]] = [
@@ -246,6 +263,19 @@ class FileTests(ShadowCase):
         for change, said in changes:
             with self.assertRaisesRegex(ConfigurationError, said):
                 self.dial(BIND, good.updated(Arguments(change)))
+
+    def test_plainByMistake(self) -> None:
+        """
+        An option that is not there, such as a misspelt one or a file of PT 2's, does not
+        mean that nothing is encrypted.
+        """
+        for change in ({"polsh": "DarkStar"}, {"config": "P/+BAwEB"}):
+            for toneburst in ({}, {"toneburst": "Starburst"}):
+                wrong = Arguments({**toneburst, **change})
+                with self.assertRaisesRegex(ConfigurationError, next(iter(change))):
+                    self.dial(BIND, wrong)
+                with self.assertRaisesRegex(ConfigurationError, next(iter(change))):
+                    self.serve(wrong)
 
     def test_wrongServer(self) -> None:
         with self.assertRaisesRegex(ConfigurationError, "SMTPServer"):
@@ -269,8 +299,11 @@ class _Knock(CodecBase):
         if len(self.buffer) < 4:
             return False
         self.take(4)
-        self.state = lambda: False
+        self.state = self._idle
         self.ready()
+        return False
+
+    def _idle(self) -> bool:
         return False
 
     def rest(self) -> bytes:

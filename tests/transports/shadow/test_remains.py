@@ -7,17 +7,83 @@ from __future__ import annotations
 import gc
 import tracemalloc
 import weakref
+from collections.abc import Callable
 from typing import Any
 
+from twisted.trial.unittest import SynchronousTestCase
+
 from pyptwist.arguments import Arguments
+from pyptwist.codec import CodecBase
 from pyptwist.transports.replicant.method import Replicant
 from tests.transports.shadow.test_options import BIND, ShadowCase
+from tests.transports.shadow.vectors import (
+    classicClient,
+    classicServer,
+    darkStarClient,
+    darkStarServer,
+    ledger,
+    sent,
+    serverShared,
+)
 
 SESSIONS = 1000
 
 #: Bytes that a session may leave for ever: what a server remembers of its handshake,
 #: and what the test's own network does.
 LEFT = 400
+
+
+class StrangerTests(SynchronousTestCase):
+    """
+    Nor is anything of those who fail, in whichever way: no error leads back to its codec.
+    """
+
+    def setUp(self) -> None:
+        gc.disable()
+        self.addCleanup(gc.enable)
+
+    def check(self, make: Callable[[], CodecBase], *pieces: bytes) -> None:
+        codec = make()
+        codec.start(0.0)
+        for piece in pieces:
+            codec.receive(piece, 0.0)
+        self.assertTrue(codec.isFinished or codec.refusal is not None)
+        codec.receiveEnd(0.0)
+        gone = weakref.ref(codec)
+        del codec
+        self.assertIsNone(gone())
+
+    def test_classic(self) -> None:
+        def request(seed: str) -> bytes:
+            client = classicClient(seed=seed)
+            client.start(0.0)
+            return sent(client.send(b"hello", 0.0))
+
+        memory = ledger()
+
+        def server() -> CodecBase:
+            return classicServer(memory=memory)
+
+        self.check(server, bytes(100))
+        self.check(server, request("one") + bytes(100))
+        self.check(server, request("two")[:-1] + b"!")
+        self.check(server, request("three"), bytes(100))
+        self.check(server, request("three"))
+
+    def test_darkStar(self) -> None:
+        shared = serverShared()
+
+        def server() -> CodecBase:
+            return darkStarServer(shared)
+
+        def request(seed: str) -> bytes:
+            return sent(darkStarClient(seed=seed).start(0.0))
+
+        for first in range(8):  # half of them are points
+            self.check(server, bytes([first] * 64))
+            self.check(darkStarClient, bytes([first] * 64))
+        self.check(server, request("one"), bytes(100))
+        self.check(server, request("one"))
 
 
 class RemainsTests(ShadowCase):
