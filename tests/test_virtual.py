@@ -26,6 +26,7 @@ from pyptwist.interfaces import ITransportConnection
 from pyptwist.metrics import Metrics
 from pyptwist.testing.applications import Application
 from pyptwist.virtual import IVirtualSession, VirtualConnection
+from tests.test_connection import PushProducer
 
 STEPS = ["write", "deliver", "pause", "resume", "lose", "abort", "ended", "turn"]
 HERE, THERE = IPv4Address("TCP", "127.0.0.1", 1), IPv4Address("TCP", "192.0.2.1", 2)
@@ -57,24 +58,6 @@ class Session:
 
     def resumeReceiving(self) -> None:
         self.told.append("resume")
-
-
-class Producer:
-    """
-    Writes down what it is told.
-    """
-
-    def __init__(self) -> None:
-        self.told: list[str] = []
-
-    def pauseProducing(self) -> None:
-        self.told.append("pause")
-
-    def resumeProducing(self) -> None:
-        self.told.append("resume")
-
-    def stopProducing(self) -> None:
-        self.told.append("stop")
 
 
 class Doing(Application):
@@ -329,7 +312,7 @@ class SendingTests(VirtualCase):
         What the session holds back pauses the producer.
         """
         self.opened()
-        producer = Producer()
+        producer = PushProducer()
         self.connection.registerProducer(producer, True)
         for count in (limits.BACKLOG_PAUSE, limits.BACKLOG_PAUSE + 1, limits.BACKLOG_RESUME):
             self.connection.backlog(count)
@@ -343,7 +326,7 @@ class SendingTests(VirtualCase):
         """
         self.opened()
         self.connection.backlog(limits.BACKLOG_PAUSE + 1)
-        producer = Producer()
+        producer = PushProducer()
         self.connection.registerProducer(producer, True)
         self.assertEqual(producer.told, ["pause"])
 
@@ -355,7 +338,7 @@ class SendingTests(VirtualCase):
         for word in ("pauseProducing", "resumeProducing", "stopProducing"):
             self.setUp()
             application = self.opened()
-            producer = Producer()
+            producer = PushProducer()
             setattr(producer, word, lambda: 1 // 0)
             self.connection.registerProducer(producer, True)
             self.connection.backlog(limits.BACKLOG_PAUSE + 1)
@@ -371,9 +354,9 @@ class SendingTests(VirtualCase):
 
     def test_twoProducers(self) -> None:
         self.opened()
-        self.connection.registerProducer(Producer(), True)
+        self.connection.registerProducer(PushProducer(), True)
         with self.assertRaises(LocalProtocolError):
-            self.connection.registerProducer(Producer(), True)
+            self.connection.registerProducer(PushProducer(), True)
 
     def test_producerBehindTheEnd(self) -> None:
         """
@@ -381,7 +364,7 @@ class SendingTests(VirtualCase):
         """
         self.opened()
         self.connection.ended()
-        producer = Producer()
+        producer = PushProducer()
         self.connection.registerProducer(producer, True)
         self.assertEqual(producer.told, ["stop"])
 
@@ -390,7 +373,7 @@ class SendingTests(VirtualCase):
         The end from below stops the producer.
         """
         self.opened()
-        producer = Producer()
+        producer = PushProducer()
         self.connection.registerProducer(producer, True)
         self.connection.ended()
         self.assertEqual(producer.told, ["stop"])
@@ -413,7 +396,7 @@ class SendingTests(VirtualCase):
         self.connection.backlog(limits.BACKLOG_PAUSE + 1)
         self.clock.pump([1, 1, 1])
         self.assertEqual(self.session.told, [b"x"] * 3)
-        self.connection.unregisterProducer()
+        self.connection.unregisterPushProducer()
 
 
 class EndingTests(VirtualCase):
@@ -455,10 +438,10 @@ class EndingTests(VirtualCase):
         A producer may finish before the end.
         """
         self.opened()
-        self.connection.registerProducer(Producer(), True)
+        self.connection.registerProducer(PushProducer(), True)
         self.connection.loseConnection()
         self.connection.write(b"rest")
-        self.connection.unregisterProducer()
+        self.connection.unregisterPushProducer()
         self.assertEqual(self.session.told, [b"rest", "end"])
 
     def test_paused(self) -> None:
@@ -513,7 +496,7 @@ class EndingTests(VirtualCase):
         gc.disable()
         self.addCleanup(gc.enable)
         application = self.opened(Doing())
-        self.connection.registerProducer(Producer(), True)
+        self.connection.registerProducer(PushProducer(), True)
         self.connection.ended()
         connection = weakref.ref(self.connection)
         del self.connection, application
