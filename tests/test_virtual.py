@@ -396,7 +396,7 @@ class SendingTests(VirtualCase):
         self.connection.backlog(limits.BACKLOG_PAUSE + 1)
         self.clock.pump([1, 1, 1])
         self.assertEqual(self.session.told, [b"x"] * 3)
-        self.connection.unregisterPushProducer()
+        self.connection.unregisterProducer()
 
 
 class EndingTests(VirtualCase):
@@ -441,7 +441,7 @@ class EndingTests(VirtualCase):
         self.connection.registerProducer(PushProducer(), True)
         self.connection.loseConnection()
         self.connection.write(b"rest")
-        self.connection.unregisterPushProducer()
+        self.connection.unregisterProducer()
         self.assertEqual(self.session.told, [b"rest", "end"])
 
     def test_paused(self) -> None:
