@@ -6,13 +6,16 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
+from twisted.internet.interfaces import IPushProducer
 from twisted.web.pages import notFound
 from twisted.web.resource import Resource
 from twisted.web.static import File
 from twisted.web.util import redirectTo
+from zope.interface import implementer
 
+from pyptwist import limits
 from pyptwist.arguments import Arguments
 from pyptwist.errors import ConfigurationError
 
@@ -70,7 +73,9 @@ class Folder(File):
         wanted = request.getHeader(b"range")
         if wanted is not None and not _RANGE.fullmatch(wanted):
             request.requestHeaders.removeHeader(b"range")
-        return super().makeProducer(request, fileForReading)  # type: ignore[no-untyped-call]
+        theirs: Any = super().makeProducer(request, fileForReading)  # type: ignore[no-untyped-call]
+        offset = getattr(theirs, "offset", 0)
+        return _Sending(request, fileForReading, offset, getattr(theirs, "size", self.getsize()))
 
     def directoryListing(self) -> Any:
         return self.childNotFound
@@ -79,6 +84,55 @@ class Folder(File):
         # twisted.web would name a scheme and a port, which are not those that the
         # visitor of a reverse proxy knows.
         return redirectTo(b"/" + request.path.strip(b"/") + b"/", request)
+
+
+@implementer(IPushProducer)
+class _Sending:
+    """
+    Sends a part of a file as fast as it is taken.
+
+    twisted.web's own has to be asked for each piece; who asks leaves a cycle with the
+    connection behind for each file that is sent.
+    """
+
+    def __init__(self, request: Any, file: BinaryIO, offset: int, size: int) -> None:
+        """
+        :param offset: where to begin.
+        :param size: bytes to send.
+        """
+        self._request: Any = request
+        self._file = file
+        self._offset = offset
+        self._left = size
+        self._isPaused = False
+
+    def start(self) -> None:
+        self._file.seek(self._offset)
+        self._request.registerProducer(self, True)
+        self.resumeProducing()
+
+    def resumeProducing(self) -> None:
+        self._isPaused = False
+        while self._request is not None and not self._isPaused:
+            self._send()
+
+    def pauseProducing(self) -> None:
+        self._isPaused = True
+
+    def stopProducing(self) -> None:
+        self._request = None
+        self._file.close()
+
+    def _send(self) -> None:
+        data = self._file.read(min(limits.TCP_READ, self._left))
+        self._left -= len(data)
+        if data:
+            self._request.write(data)
+        else:
+            request = self._request
+            self.stopProducing()
+            request.unregisterProducer()
+            request.finish()
 
 
 class _NotFound(Resource):

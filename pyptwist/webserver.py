@@ -126,9 +126,11 @@ class WebChannel(HTTPChannel):
 
     def released(self) -> None:
         """
-        Let go of the transport: TLS keeps its protocol, which is its producer, too.
+        Let go of the transport, as must a request that had no answer: TLS keeps its
+        protocol, which is its producer, too.
         """
         self._stall.stop()
+        self.requests.clear()
         self.transport: Any = None
         self._networkProducer: Any = None
 

@@ -7,9 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from twisted.internet import _producer_helpers
 from twisted.internet.address import IPv4Address
-from twisted.internet.task import Cooperator
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 
@@ -94,10 +92,6 @@ class SiteTests(ServerCase):
 
     def setUp(self) -> None:
         super().setUp()
-        clock = self.network.clock
-        # Files are sent by it, and it has a clock of its own.
-        cooperator = Cooperator(scheduler=lambda call: clock.callLater(1e-6, call))
-        self.patch(_producer_helpers, "cooperate", cooperator.cooperate)
         self.folder = Path(self.mktemp())
         self.folder.mkdir()
         (self.folder / "index.html").write_text("<title>Ordinary</title>")
