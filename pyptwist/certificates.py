@@ -12,10 +12,13 @@ Source: RFC 8446.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from OpenSSL import SSL, crypto
 from twisted.internet.interfaces import (
@@ -30,13 +33,14 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from zope.interface import implementer
 
 from pyptwist import limits
+from pyptwist.arguments import Arguments
 from pyptwist.errors import ConfigurationError
 from pyptwist.tlstransport import freeing
 
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
-_State: TypeAlias = tuple[tuple[int, int, int], ...]
+_State: TypeAlias = tuple[tuple[int, ...], ...]
 
 
 @implementer(IOpenSSLServerConnectionCreator)
@@ -80,7 +84,8 @@ class CertificateFiles:
             found = [os.stat(file) for file in self._files]
         except OSError:
             return None
-        return tuple((one.st_mtime_ns, one.st_ino, one.st_size) for one in found)
+        # The second time is that of a change of the mode, too, which may be the cure.
+        return tuple((one.st_mtime_ns, one.st_ctime_ns, one.st_ino, one.st_size) for one in found)
 
     def _refresh(self) -> None:
         try:
@@ -97,25 +102,49 @@ class CertificateFiles:
         except ValueError:
             raise ConfigurationError("the file of 'cert' must hold certificates, in PEM") from None
         try:
-            private: Any = load_pem_private_key(key, None)
-        except (ValueError, TypeError):
+            loaded: Any = load_pem_private_key(key, None)
+            private = crypto.PKey.from_cryptography_key(loaded)
+        except (ValueError, TypeError, UnsupportedAlgorithm):
             raise ConfigurationError(
-                "the file of 'key' must hold a private key, in PEM, without a password"
+                "the file of 'key' must hold a private key for TLS, in PEM, without a password"
             ) from None
         first, *others = [crypto.X509.from_cryptography(one) for one in chain]
         options: Any = CertificateOptions(
-            privateKey=crypto.PKey.from_cryptography_key(private),
+            privateKey=private,
             certificate=first,
             extraCertChain=others,
-            acceptableProtocols=list(self._protocols) or None,
             raiseMinimumTo=TLSVersion.TLSv1_2,
         )
         try:
-            return options.getContext()  # type: ignore[no-any-return]
+            context: SSL.Context = options.getContext()
         except SSL.Error:
             raise ConfigurationError(
                 "the files of 'cert' and 'key' do not belong together"
             ) from None
+        context.set_alpn_select_callback(partial(_chosen, self._protocols))
+        return context
+
+
+def _chosen(ours: Sequence[bytes], connection: object, theirs: Sequence[bytes]) -> Any:
+    """
+    Twisted's own choice, where there is none, has OpenSSL say that it failed
+    internally, as no web server does.
+
+    :returns: the protocol; or that the client is not answered, and may go on.
+    """
+    return next((one for one in ours if one in theirs), SSL.NO_OVERLAPPING_PROTOCOLS)
+
+
+def certificateNames(arguments: Arguments) -> tuple[str, str] | None:
+    """
+    :param arguments: an operator's options: ``cert`` and ``key`` name files.
+    :returns: what ``CertificateFiles`` wants first; None without the options.
+    :raises ConfigurationError: if only one is there.
+    """
+    given = [key for key in ("cert", "key") if key in arguments]
+    if len(given) == 1:
+        raise ConfigurationError("the options 'cert' and 'key' need each other")
+    return (arguments.require("cert"), arguments.require("key")) if given else None
 
 
 def securingServer(

@@ -69,8 +69,8 @@ class _Releasing(ClientFactory):
     def clientConnectionFailed(self, connector: Any, reason: Failure) -> None:
         transport, self._transport = self._transport, None
         if transport is not None:
-            # The reactor may call one more of them.
-            transport.doRead = transport.doWrite = _nothing
+            # The reactor may call one more of them, and the last sets the others.
+            transport.doRead = transport.doWrite = transport.doConnect = _nothing
         self._factory.clientConnectionFailed(connector, reason)
 
     def clientConnectionLost(self, connector: Any, reason: Failure) -> None:

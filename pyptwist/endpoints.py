@@ -180,6 +180,11 @@ class CodecClientEndpoint:
         # either of these failures may come, and is ignored.
         result: Deferred[IProtocol] = Deferred(lambda _: cancel())
 
+        def ready(protocol: IProtocol) -> None:
+            # The application may have cancelled it while it was connected.
+            if not result.called:
+                result.callback(protocol)
+
         def failed(reason: Failure) -> None:
             if not result.called:
                 result.errback(reason)
@@ -197,7 +202,7 @@ class CodecClientEndpoint:
             self._methodName,
             self._metrics,
             protocolFactory.buildProtocol,
-            result.callback,
+            ready,
             failed,
         )
         below = self._endpoint.connect(_OneConnection(protocolFactory, connection, self._timeout))

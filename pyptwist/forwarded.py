@@ -10,18 +10,20 @@ first other address is the client's.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from ipaddress import ip_address
 from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address
 
+from pyptwist.addresses import HostPort
 from pyptwist.arguments import Arguments
-from pyptwist.ranges import AddressRanges
+from pyptwist.errors import ConfigurationError
+from pyptwist.ranges import AddressRanges, plainIP
 
 _TRUSTED = "trust-forwarded-for"
 
-_LOOPBACK = "loopback"
-_LOOPBACK_NETWORKS = "127.0.0.0/8,::1"
+#: Of a client whose proxy tells its address alone: tor closes connections whose client
+#: has port 0.
+_UNKNOWN_PORT = 1
 
 #: The header, as HTTP libraries like to be asked for it.
 HEADER = b"x-forwarded-for"
@@ -40,27 +42,42 @@ class Forwarded:
         """
         self._proxies: AddressRanges | None = None
         if _TRUSTED in arguments:
-            listed = arguments.require(_TRUSTED).replace(_LOOPBACK, _LOOPBACK_NETWORKS)
-            self._proxies = AddressRanges(_TRUSTED, listed)
+            self._proxies = AddressRanges(_TRUSTED, arguments.require(_TRUSTED))
+
+    def believes(self, peer: Any) -> bool:
+        """
+        :param peer: the address of the network connection's other end.
+        :returns: may it say whose connection it is?
+        """
+        return self._proxies is not None and getattr(peer, "host", "") in self._proxies
 
     def client(self, peer: Any, values: Iterable[bytes]) -> IPv4Address | IPv6Address | None:
         """
         :param peer: the address of the network connection's other end.
         :param values: of the header, in order.
-        :returns: the client's address, with the port of the peer's, since nobody
-            tells the client's; None if the header is not to be believed, or does
-            not say.
+        :returns: the client's address, with port 1 if only that is told; None if the
+            header is not to be believed, or does not say.
         """
-        if self._proxies is None or getattr(peer, "host", "") not in self._proxies:
+        if not self.believes(peer):
             return None
         said = b",".join(values).decode("latin-1").split(",")
-        for text in (part.strip() for part in reversed(said)):
-            if text in self._proxies:
-                continue
-            try:
-                ip = ip_address(text)
-            except ValueError:
-                return None
-            kind = IPv4Address if ip.version == 4 else IPv6Address
-            return kind("TCP", str(ip), peer.port)
+        for part in reversed(said):
+            address = _address(part.strip())
+            if address is None or not self.believes(address):
+                return address
         return None
+
+
+def _address(text: str) -> IPv4Address | IPv6Address | None:
+    """
+    :param text: an IP address, maybe with a port, as some proxies tell it.
+    """
+    ip, port = plainIP(text), 0
+    if ip is None:
+        try:
+            place = HostPort.parse(text, allowName=False)
+        except ConfigurationError:
+            return None
+        ip, port = plainIP(place.host), place.port
+    kind = IPv6Address if ip is not None and ip.version == 6 else IPv4Address
+    return kind("TCP", str(ip), port or _UNKNOWN_PORT)

@@ -317,8 +317,9 @@ KCP_IDLE: Final = 600.0
 KCP_CHALLENGE: Final = 0.1
 
 #: Seconds for which a client keeps its socket when the server has ended a
-#: conversation: if what it said last is lost, the server asks again.
-KCP_LINGER: Final = 5.0
+#: conversation: if what it said last is lost, the server asks again, after its longest
+#: timeout at the latest; and maybe once more.
+KCP_LINGER: Final = 20.0
 
 #: Seconds for which a conversation that is over is remembered, so that it is not begun
 #: again, and that its peer hears of its end even if that was lost: more than twice a
@@ -536,6 +537,10 @@ OPTIMIZER_HEALTH_SAVE: Final = 60.0
 #: what a longer answer holds.
 MEEK_BODY: Final = 64 * 1024
 
+#: Bytes of a session that are delivered to an application that is paused, while there
+#: are answers for its client: one body more than these at the most.
+MEEK_SURPLUS: Final = 4 * MEEK_BODY
+
 #: Bytes of one answer as they come, head and chunks' lengths included, before the
 #: connection is given up: four times what is needed.
 MEEK_ANSWER: Final = 4 * MEEK_BODY
@@ -613,12 +618,12 @@ WEBTUNNEL_HEAD: Final = 16 * 1024
 #: 101, and short for a person.
 WEBTUNNEL_HUSH: Final = 1.0
 
-#: Seconds without a byte after which a visitor's connection is closed: twisted.web's
-#: own, which is what makes it look like that.
-WEB_IDLE: Final = 60.0
+#: Seconds for a visitor's request to come, head and body: nginx's for the head.
+WEB_REQUEST: Final = 60.0
 
-#: Seconds that it may take to close then: likewise.
-WEB_LINGER: Final = 15.0
+#: Seconds between requests after which a visitor's connection is closed, and for which
+#: an answer may not be taken on: twisted.web's own, and nginx's.
+WEB_IDLE: Final = 60.0
 
 # --- shadow, Replicant and Starbridge ---------------------------------------
 

@@ -39,7 +39,7 @@ from pyptwist.errors import AuthenticationFailed, ConfigurationError, HandshakeT
 from pyptwist.interfaces import Context, INetwork
 from pyptwist.producers import setReadSize
 from pyptwist.proxyheader import announced, headerLength
-from pyptwist.ranges import AddressRanges
+from pyptwist.ranges import LOOPBACK, AddressRanges
 from pyptwist.silence import drainSeconds
 from pyptwist.wrapping import WrappingFactory
 
@@ -48,9 +48,6 @@ if TYPE_CHECKING:
 
 _ACCEPT = "proxy-protocol"
 _FROM = "proxy-protocol-from"
-
-#: Who may send headers, unless told otherwise: this machine's own programs.
-_LOOPBACK = "127.0.0.0/8,::1"
 
 
 def accepting(context: Context, arguments: Arguments, name: str) -> tuple[Context, Arguments]:
@@ -66,7 +63,7 @@ def accepting(context: Context, arguments: Arguments, name: str) -> tuple[Contex
         if _FROM in arguments:
             raise ConfigurationError(f"the option {_FROM!r} means nothing without {_ACCEPT!r}")
         return context, rest
-    door = Door(context, AddressRanges(_FROM, arguments.get(_FROM, _LOOPBACK) or ""), name)
+    door = Door(context, AddressRanges(_FROM, arguments.get(_FROM, LOOPBACK) or ""), name)
     return replace(context, network=AnnouncedNetwork(context.network, door)), rest
 
 

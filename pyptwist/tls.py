@@ -205,6 +205,11 @@ class TLSClientEndpoint:
         # to have one on; or when it is cancelled, behind which these are ignored.
         result: Deferred[IProtocol] = Deferred(lambda _: cancel())
 
+        def ready(protocol: IProtocol) -> None:
+            # The application may have cancelled it while it was connected.
+            if not result.called:
+                result.callback(protocol)
+
         def failed(reason: Failure) -> None:
             if not result.called:
                 result.errback(reason)
@@ -216,9 +221,7 @@ class TLSClientEndpoint:
                 result.errback(ConnectingCancelledError(secured.transport.getPeer()))
                 secured.transport.abortConnection()
 
-        secured = _Secured(
-            self._reactor, self._name, protocolFactory.buildProtocol, result.callback, failed
-        )
+        secured = _Secured(self._reactor, self._name, protocolFactory.buildProtocol, ready, failed)
         one = _OneSecured(protocolFactory, secured, self._timeout)
         factory = TLSMemoryBIOFactory(self._options, True, one, clock=self._reactor)
         below = self._endpoint.connect(freeing(factory))

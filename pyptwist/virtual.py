@@ -12,7 +12,8 @@ written here, once: when it may be called, who is paused, and how it ends.
  3. What the session has taken and not got rid of pauses the application's producer.
  4. An orderly end from above lets the session flush, for a while; an end from below
     comes behind all that was delivered.  Either way the application hears
-    connectionLost once, and never while it is in a call of its own.
+    connectionLost once, and never while it is in a call of its own, but for
+    resumeProducing: that brings at once what waited for it.
  5. What an application raises ends its connection: others on the same session are
     not concerned.
 """
@@ -192,7 +193,7 @@ class VirtualConnection:
         self._backlog = count
         if self._membrane is not None:
             with self._quietly():
-                self._membrane.backlog(count)
+                self._tell(self._membrane.backlog, count)
 
     def ended(self, reason: Failure | BaseException | None = None) -> None:
         """
@@ -330,9 +331,9 @@ class VirtualConnection:
         else:
             self._tellSession()
 
-    def _tell(self, what: Callable[[Any], object], argument: Any) -> None:
+    def _tell(self, what: Callable[..., object], *arguments: Any) -> None:
         try:
-            what(argument)
+            what(*arguments)
         except Exception:
             reason = Failure()
             self._log.failure("An application failed, and its connection is closed", reason)
@@ -360,7 +361,8 @@ class VirtualConnection:
                 # Some sessions get rid of what they have only while they read.
                 self._toldPaused = False
                 self._session.resumeReceiving()
-            self._session.sendEnd()
+            if self._end is None:
+                self._session.sendEnd()
 
     def _lose(self) -> None:
         protocol, reason, membrane = self._protocol, self._end, self._membrane
@@ -372,7 +374,7 @@ class VirtualConnection:
         self._held.clear()
         self._session = self._protocol = self._membrane = self.networkConnection = None
         if membrane is not None:
-            membrane.stopProducing()
+            self._tell(membrane.stopProducing)
         if wasOpen and protocol is not None:
             self._metrics.connectionsOpen -= 1
             self._tell(protocol.connectionLost, reason)

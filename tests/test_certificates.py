@@ -4,10 +4,13 @@ A server's certificate, which is renewed while it listens.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from OpenSSL import SSL
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
@@ -143,6 +146,65 @@ class CertificateTests(SynchronousTestCase):
                 path.write_bytes(data)
             error = self.assertRaises(ConfigurationError, CertificateFiles, certificate, key)
             self.assertIn(words, str(error))
+
+    def test_keyOfAnotherKind(self) -> None:
+        """
+        A key that TLS does not sign with is no key, be it there at the start or later.
+        """
+        certificate, key = self.write(self.issue("a.example"))
+        creator = CertificateFiles(certificate, key)
+        Path(key).write_bytes(
+            X25519PrivateKey.generate().private_bytes(
+                Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+            )
+        )
+        error = self.assertRaises(ConfigurationError, CertificateFiles, certificate, key)
+        self.assertIn("'key' must hold a private key", str(error))
+        with capturedLogs() as events:
+            self.assertIsInstance(creator.serverConnectionForTLS(None), SSL.Connection)
+        self.assertEqual(len(events), 1)
+
+    def test_changedModeAlone(self) -> None:
+        """
+        A file that could not be read is tried again when its mode was mended, which
+        is no change of what it holds.
+        """
+        certificate, key = self.write(self.issue("a.example"))
+        creator = CertificateFiles(certificate, key)
+        before = os.stat(key)
+        while os.stat(key).st_ctime_ns == before.st_ctime_ns:  # clocks of files are coarse
+            Path(key).write_bytes(b"x" * before.st_size)
+            os.utime(key, ns=(before.st_atime_ns, before.st_mtime_ns))
+        with capturedLogs() as events:
+            creator.serverConnectionForTLS(None)
+        self.assertEqual(len(events), 1)
+
+    def negotiated(self, offered: list[bytes]) -> bytes:
+        """
+        :returns: the protocol that a client gets who offers these; and the handshake
+            is done.
+        """
+        creator = CertificateFiles(*self.write(self.issue("a.example")))
+        context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+        context.set_alpn_protos(offered)
+        client, server = SSL.Connection(context, None), creator.serverConnectionForTLS(None)
+        client.set_connect_state()
+        server.set_accept_state()
+        for side, other in [(client, server), (server, client)] * 3:
+            with contextlib.suppress(SSL.WantReadError):
+                side.do_handshake()
+            with contextlib.suppress(SSL.WantReadError):
+                other.bio_write(side.bio_read(1 << 16))
+        client.do_handshake()
+        return client.get_alpn_proto_negotiated()
+
+    def test_protocols(self) -> None:
+        """
+        Who offers none that there is gets none, and his connection all the same, as
+        from other web servers.
+        """
+        self.assertEqual(self.negotiated([b"h2", b"http/1.1"]), b"http/1.1")
+        self.assertEqual(self.negotiated([b"h2"]), b"")
 
     def test_chain(self) -> None:
         """

@@ -189,6 +189,18 @@ class ClientTests(EndpointCase):
         self.network.pump(60)
         self.assertEqual(self.network.clock.getDelayedCalls(), [])
 
+    def test_cancelledByApplication(self) -> None:
+        """
+        Also by the application that is being connected: it hears of one end, and
+        nobody of a success.
+        """
+        self.listen()
+        applications = Applications(lambda transport: attempt.cancel())
+        attempt = self.client().connect(applications)
+        self.network.pump(60)
+        self.failureResultOf(attempt, ConnectingCancelledError)
+        self.assertEqual([len(one.lost) for one in applications.built], [1])
+
 
 class ServerTests(EndpointCase):
     """

@@ -34,6 +34,15 @@ class AddressRangesTests(SynchronousTestCase):
         ):
             self.assertEqual(host in ranges, isIn, host)
 
+    def test_loopback(self) -> None:
+        """
+        There is a word for this machine.
+        """
+        ranges = AddressRanges("x", "loopback, fe80::/10")
+        for host in ("127.9.9.9", "::1", "::ffff:127.0.0.1", "fe80::1", "fe80::1%eth0"):
+            self.assertIn(host, ranges)
+        self.assertNotIn("192.0.2.7", ranges)
+
     def test_wrong(self) -> None:
         """
         The text names the option, and shows no address.

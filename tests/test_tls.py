@@ -319,6 +319,18 @@ class HandshakeTests(TLSCase):
         attempt.cancel()
         self.failure(attempt, ConnectingCancelledError)
 
+    def test_cancelledByApplication(self) -> None:
+        """
+        By the application that is being connected: it is told of one end, and nobody
+        of a success.
+        """
+        self.serve(authority().issue())
+        applications = Applications(lambda transport: attempt.cancel())
+        attempt: Deferred[Any] = self.endpoint().connect(applications)
+        self.network.pump()
+        self.failureResultOf(attempt, ConnectingCancelledError)
+        self.assertEqual([len(one.lost) for one in applications.built], [1])
+
     def test_noProtocol(self) -> None:
         """
         The application's factory refuses.

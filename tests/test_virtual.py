@@ -347,6 +347,28 @@ class SendingTests(VirtualCase):
         self.connection.registerProducer(producer, True)
         self.assertEqual(producer.told, ["pause"])
 
+    def test_producerRaises(self) -> None:
+        """
+        What a producer raises ends its connection, whatever it was told, and the
+        session hears nothing of it: it has others to see to.
+        """
+        for word in ("pauseProducing", "resumeProducing", "stopProducing"):
+            self.setUp()
+            application = self.opened()
+            producer = Producer()
+            setattr(producer, word, lambda: 1 // 0)
+            self.connection.registerProducer(producer, True)
+            self.connection.backlog(limits.BACKLOG_PAUSE + 1)
+            self.connection.backlog(0)
+            self.connection.ended()
+            self.turn()
+            self.assertEqual(len(application.lost), 1)
+            self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+            self.assertEqual(self.metrics.connectionsOpen, 0)
+            isEarly = word != "stopProducing"
+            self.assertEqual(self.session.told, ["abort"] * isEarly)
+            self.assertEqual(self.clock.getDelayedCalls(), [])
+
     def test_twoProducers(self) -> None:
         self.opened()
         self.connection.registerProducer(Producer(), True)
@@ -415,6 +437,18 @@ class EndingTests(VirtualCase):
         self.assertIsInstance(application.lost[0].value, ConnectionDone)
         self.assertEqual(application.received, b"")
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_endedMeanwhile(self) -> None:
+        """
+        A session that finds its end when it reads again is not asked for one.
+        """
+        self.opened()
+        self.connection.pauseProducing()
+        self.session.resumeReceiving = self.connection.ended  # type: ignore[method-assign]
+        self.connection.loseConnection()
+        self.turn()
+        self.assertEqual(self.session.told, ["pause"])
+        self.assertTrue(self.connection.isOver)
 
     def test_producerFirst(self) -> None:
         """

@@ -53,7 +53,8 @@ class Keepalive:
             self._pingAt = now + self._interval
         if self._lookAt is None or now < self._lookAt:
             return False
-        wasHeard, self._heard = self._heard, False
+        # What was not read until now is read in the time until the next look.
+        wasHeard, self._heard = self._heard, excused
         self._lookAt = now + self._timeout
         return not (wasHeard or excused)
 

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.error import ConnectError, ConnectingCancelledError
 from twisted.internet.interfaces import IAddress, IProtocol, IProtocolFactory
 from twisted.internet.protocol import Factory
@@ -73,7 +73,7 @@ class SessionPool:
 
     def __len__(self) -> int:
         """
-        How many sessions there are, those included that are being made.
+        How many sessions there are, those included that are being made or closed.
         """
         return len(self._sessions) + len(self._dials)
 
@@ -91,26 +91,32 @@ class SessionPool:
             streams that they may have.
         """
         attempt = _Attempt(factory, methodName, metrics)
-        session = next((each for each in self._sessions if each.canOpen), None)
-        if session is not None:
-            attempt.on(session)
-            return attempt.result
-        dial = next((each for each in self._dials if each.hasRoom), None)
-        if dial is None:
-            if len(self) >= self._settings.sessions:
-                return fail(ConnectError(string="all sessions of smux are full"))
-            dial = _Dial(self._settings.session.streams)
-            self._dials.append(dial)
-            dial.join(attempt)
-            self._begin(dial)
-        else:
-            dial.join(attempt)
+        self._place(attempt)
         return attempt.result
 
     # --- inside -------------------------------------------------------------
 
+    def _place(self, attempt: _Attempt) -> None:
+        session = next((each for each in self._sessions if each.canOpen), None)
+        if session is not None:
+            attempt.on(session)
+            return
+        dial = next((each for each in self._dials if each.hasRoom), None)
+        if dial is not None:
+            dial.join(attempt)
+            return
+        closing = sum(each.isClosing for each in self._sessions)
+        if len(self) - closing >= self._settings.sessions:
+            attempt.failed(Failure(ConnectError(string="all sessions of smux are full")))
+            return
+        dial = _Dial(self._settings.session.streams)
+        self._dials.append(dial)
+        dial.join(attempt)
+        self._begin(dial)
+
     def _begin(self, dial: _Dial) -> None:
-        below: Deferred[Any] = self._endpoint.connect(_SessionFactory(self._newSession))
+        factory = _SessionFactory(self._newSession)
+        below: Deferred[Any] = maybeDeferred(self._endpoint.connect, factory)
         dial.begin(below)
         below.addCallbacks(self._dialled, self._failed, callbackArgs=(dial,), errbackArgs=(dial,))
 
@@ -125,7 +131,14 @@ class SessionPool:
             self._check()
             return
         self._sessions.append(session)
-        dial.done(session)
+
+        def give(attempt: _Attempt) -> None:
+            if session.isClosing:
+                attempt.failed(Failure(ClosedByPeer()))
+            else:
+                self._place(attempt)  # elsewhere, if others were faster
+
+        dial.done(give)
         session.soon()  # if nobody is there any more, it has to notice
 
     def _failed(self, reason: Failure, dial: _Dial) -> None:
@@ -177,11 +190,13 @@ class _Attempt:
         """
         self.dial = None
         try:
-            protocol = session.open(self._factory, self._methodName, self._metrics)
+            protocol: Any = session.open(self._factory, self._methodName, self._metrics)
         except Exception:
-            self.result.errback(Failure())
-        else:
+            protocol = Failure()
+        if not self.result.called:
             self.result.callback(protocol)
+        elif getattr(protocol, "transport", None) is not None:
+            protocol.transport.abortConnection()  # cancelled by the application itself
 
     def failed(self, reason: Failure) -> None:
         """
@@ -241,22 +256,16 @@ class _Dial:
             self._below = None
             below.cancel()
 
-    def done(self, session: ClientSession) -> None:
+    def done(self, give: Callable[[_Attempt], object]) -> None:
         """
-        Each gets a stream.
+        :param give: what each gets now.
         """
         self._below = None
         while self._waiting:
-            attempt = self._waiting.pop(0)
-            if session.canOpen:
-                attempt.on(session)
-            else:
-                attempt.failed(Failure(ClosedByPeer()))
+            give(self._waiting.pop(0))
 
     def failed(self, reason: Failure) -> None:
         """
         Each hears why not.
         """
-        self._below = None
-        while self._waiting:
-            self._waiting.pop(0).failed(reason)
+        self.done(lambda attempt: attempt.failed(reason))

@@ -89,6 +89,13 @@ class ClientSession(SmuxConnection):
         return self.transport is not None and not self._isClosing and self.machine.canOpen
 
     @property
+    def isClosing(self) -> bool:
+        """
+        Was its end begun?  It takes until the connection below has flushed.
+        """
+        return self._isClosing
+
+    @property
     def isLost(self) -> bool:
         """
         Is its connection gone?

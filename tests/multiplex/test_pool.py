@@ -5,6 +5,7 @@ Tests for ``pyptwist.multiplex.pool``: who gets which session.
 from __future__ import annotations
 
 from typing import Any
+from unittest import mock
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import (
@@ -140,6 +141,19 @@ class DiallingTests(PoolCase):
         self.failureResultOf(self.reach(pool), ConnectionRefusedError)
         self.assertEqual((self.empty, len(pool)), (1, 0))
 
+    def test_raises(self) -> None:
+        """
+        Or raise something: that must not look like an attempt that goes on.
+        """
+
+        class Broken:
+            def connect(self, factory: object) -> Deferred[Any]:
+                raise RuntimeError("what an endpoint must not do")
+
+        pool = self.pool(Broken())
+        self.failureResultOf(self.reach(pool), RuntimeError)
+        self.assertEqual((self.empty, len(pool)), (1, 0))
+
     def test_cancelled(self) -> None:
         """
         Who gives up concerns nobody else.
@@ -248,6 +262,39 @@ class DiallingTests(PoolCase):
             client.transport.loseConnection()
         self.assertAtRest()
 
+    def test_cancelledWithin(self) -> None:
+        """
+        An application that cancels its own attempt while it is connected keeps nobody
+        from a stream.
+        """
+        pool = self.pool()
+        attempts: list[Any] = []
+        attempts.append(self.reach(pool, Applications(lambda _: attempts[0].cancel())))
+        attempts.append(self.reach(pool))
+        self.makeIt()
+        self.failureResultOf(attempts[0], ConnectingCancelledError)
+        self.network.pump()
+        self.assertEqual(self.context.metrics.connectionsOpen, 2)  # both ends of one
+        self.successResultOf(attempts[1]).transport.loseConnection()
+        self.assertAtRest()
+
+    def test_overtaken(self) -> None:
+        """
+        Who waited for a session on which others were faster gets another one.
+        """
+        pool = self.pool(streams=2)
+        more: list[Any] = []
+        begin = Applications(lambda transport: more.append(self.reach(pool)))
+        attempts = [self.reach(pool, begin), self.reach(pool)]
+        self.makeIt()
+        self.assertNoResult(attempts[1])
+        self.makeIt()
+        clients = [self.successResultOf(each) for each in (*attempts, *more)]
+        self.assertEqual(len({client.transport.session for client in clients}), 2)
+        for client in clients:
+            client.transport.loseConnection()
+        self.assertAtRest()
+
 
 class LimitTests(PoolCase):
     """
@@ -272,6 +319,27 @@ class LimitTests(PoolCase):
             client.transport.loseConnection()
         self.assertAtRest()
         self.assertEqual(len(pool), 0)
+
+    def test_closingSession(self) -> None:
+        """
+        A session that is being closed, which may take minutes, stands in nobody's way.
+        """
+        pool = self.networked(sessions=1, idle=0)
+        attempt = self.reach(pool)
+        self.network.pump()
+        client = self.successResultOf(attempt)
+        session = client.transport.session
+        (end,) = [e for pair in self.network.connections for e in pair if e.protocol is session]
+        with mock.patch.object(end, "loseConnection"):
+            client.transport.loseConnection()
+            self.network.pump()
+        self.assertTrue(session.isClosing and not session.isLost)
+        attempt = self.reach(pool)
+        self.network.pump()
+        self.successResultOf(attempt).transport.loseConnection()
+        self.network.pump(limits.CLOSE_FLUSH)
+        self.assertEqual((self.empty, len(pool)), (1, 0))
+        self.assertAtRest()
 
     def test_lostSession(self) -> None:
         """

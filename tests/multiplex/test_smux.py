@@ -533,6 +533,12 @@ class TimeTests(SynchronousTestCase):
         server.session.timerFired(30.0)
         server.apply(server.session.timerFired(60.0))
         self.assertIsNone(server.error)
+        # Nor if it has just begun to read again.
+        server.resume(3, 89.999)
+        server.apply(server.session.timerFired(90.0))
+        self.assertIsNone(server.error)
+        server.apply(server.session.timerFired(120.0))
+        self.assertIsInstance(server.error, Unresponsive)
 
     def test_off(self) -> None:
         """

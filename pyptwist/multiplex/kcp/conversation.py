@@ -127,12 +127,13 @@ class Conversation:
         A packet came.
 
         :raises FramingError: if it holds something else than this conversation's
-            segments.  Those before that count.
+            segments.  Then none of it counts: acknowledgements of what counts would
+            wait here, without a bound, for whoever has no reason to call ``transmit``.
         """
         moment = self._milliseconds(now)
         farthest: tuple[int, int] | None = None
         received: int | None = None
-        for command, window, stamp, number, first, data in readPacket(packet, self.number):
+        for command, window, stamp, number, first, data in list(readPacket(packet, self.number)):
             self._sender.peerWindow, received = window, first
             if command == Command.ACKNOWLEDGE:
                 self._sender.acknowledged(number, stamp, moment)
@@ -170,11 +171,13 @@ class Conversation:
         :returns: packets, each for a datagram of its own, to be sent now.
         """
         moment = self._milliseconds(now)
-        count = self._paced(now)
-        chosen = list(self._sender.again(moment, count))
-        chosen += self._sender.fresh(moment, count - len(chosen))
-        self._allowance -= len(chosen)
-        segments = [(Command.PUSH, number, moment, data) for number, data in chosen]
+        segments: list[tuple[Command, int, int, bytes]] = []
+        if not self._sender.isFlushed:
+            count = self._paced(now)
+            chosen = list(self._sender.again(moment, count))
+            chosen += self._sender.fresh(moment, count - len(chosen))
+            self._allowance -= len(chosen)
+            segments = [(Command.PUSH, number, moment, data) for number, data in chosen]
         self._probe(now)
         acknowledged = self._receiver.acknowledgements
         if segments or self._commands or self._isTimeToAcknowledge(now):

@@ -15,11 +15,14 @@ from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.internet.error import (
+    CannotListenError,
+    ConnectBindError,
     ConnectingCancelledError,
     ConnectionAborted,
     ConnectionLost,
     ConnectionRefusedError,
     NoProtocol,
+    getConnectError,
 )
 from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
 from twisted.python.failure import Failure
@@ -98,7 +101,7 @@ class Link:
         :raises DatagramsForbidden: if the network has none.
         """
         # Before the name is looked up: where UDP is forbidden, so is that.
-        self._socket.bind(self._parts.context.network, _anywhere(_IPV4), 0)
+        self._bind(_IPV4)
         self._parts.context.metrics.handshakesBegun += 1
         result: Deferred[IProtocol] = Deferred(lambda _: self._cancelled())
         self._result = result
@@ -116,7 +119,7 @@ class Link:
         if ":" in host:
             self._rebind()
         else:
-            self._socket.port.connect(*self._server)
+            self._reach()
         if not self._parts.framing.hasSessions:
             self._ready()
             return
@@ -184,7 +187,10 @@ class Link:
         session.carry(connection)
         connection.open(protocol)
         assert result is not None
-        result.callback(protocol)
+        if result.called:
+            connection.abortConnection()  # the application itself has cancelled it
+        else:
+            result.callback(protocol)
 
     # --- the socket ---------------------------------------------------------
 
@@ -197,8 +203,20 @@ class Link:
         """
         self._socket.close()
         self._socket = self._newSocket()
-        self._socket.bind(self._parts.context.network, _anywhere(self._server[0]), 0)
-        self._socket.port.connect(*self._server)
+        self._bind(self._server[0])
+        self._reach()
+
+    def _bind(self, peer: str) -> None:
+        try:
+            self._socket.bind(self._parts.context.network, _anywhere(peer), 0)
+        except CannotListenError as error:
+            raise ConnectBindError from error
+
+    def _reach(self) -> None:
+        try:
+            self._socket.port.connect(*self._server)
+        except OSError as error:
+            raise getConnectError(error) from error
 
     def _write(self, datagram: bytes) -> None:
         session = self._session
@@ -215,8 +233,8 @@ class Link:
         try:
             self._rebind()
         except Exception:
-            # No socket to be had now.  It will be tried again.
-            self._socket = self._newSocket()
+            # No socket to be had now, or no way from it.  It will be tried again.
+            self._socket.close()
 
     def _datagram(self, datagram: bytes, address: Address) -> None:
         if len(datagram) > limits.KCP_DATAGRAM_MAXIMUM or not self._isServer(address):

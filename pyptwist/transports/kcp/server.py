@@ -9,8 +9,8 @@ client's address stands for one.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Hashable
+from collections import OrderedDict, defaultdict
+from collections.abc import Hashable, Mapping
 from ipaddress import ip_address, ip_network
 from typing import Any
 
@@ -93,8 +93,9 @@ class Listener:
         self._socket = Socket(self._datagram, _nothing, self._stopped)
         self._cookies = Cookies(parts.context.entropy)
         self._clients: dict[Hashable, _Client] = {}
-        self._unproven: dict[Hashable, _Client] = {}  # the oldest first; or they were
-        self._perNetwork: Counter[str] = Counter()
+        # The oldest first; or they were.
+        self._unproven: OrderedDict[Hashable, _Client] = OrderedDict()
+        self._networks: defaultdict[str, dict[Hashable, _Client]] = defaultdict(dict)
         self._over = Memory(parts.context.reactor)
         self._address: IAddress | None = None
 
@@ -227,26 +228,35 @@ class Listener:
         """
         May somebody come from there?
         """
-        return (
-            self._factory is not None
-            and self._perNetwork[_network(address)] < limits.KCP_CONVERSATIONS_EACH
-            and self._hasRoom()
+        if self._factory is None:
+            return False
+        there = self._networks.get(_network(address), {})
+        return (len(there) < limits.KCP_CONVERSATIONS_EACH or self._makeRoom(there)) and (
+            len(self._clients) < limits.KCP_CONVERSATIONS or self._makeRoom(self._unproven)
         )
 
-    def _hasRoom(self) -> bool:
+    def _makeRoom(self, clients: Mapping[Hashable, _Client]) -> bool:
         """
         Somebody whose address may be forged goes for the next one: else anybody could
-        fill the table, in anybody's name.
+        fill the table, or lock out whomever he names.
+
+        :param clients: who may have to go, the oldest first.
         """
-        if len(self._clients) < limits.KCP_CONVERSATIONS:
-            return True
-        while self._unproven:
-            key = next(iter(self._unproven))
-            client = self._unproven.pop(key)
-            if self._clients.get(key) is client and not client.path.isProven:
-                client.session.lost(Unresponsive("somebody else needs the room"))
-                return True
-        return False
+        if self._parts.framing.hasSessions:
+            return False  # nobody's may
+        proven: list[Hashable] = []
+        client: _Client | None
+        for key, client in clients.items():
+            if not client.path.isProven:
+                break
+            proven.append(key)
+        else:
+            client = None
+        for key in proven:
+            self._unproven.pop(key, None)
+        if client is not None:
+            client.session.lost(Unresponsive("somebody else needs the room"))
+        return client is not None
 
     def _admit(self, key: Hashable, session: bytes, address: Address) -> None:
         metrics = self._parts.context.metrics
@@ -270,7 +280,7 @@ class Listener:
         client = self._clients[key] = _Client(driven, path, network)
         if not hasSessions:
             self._unproven[key] = client
-        self._perNetwork[network] += 1
+        self._networks[network][key] = client
         self._say(session, Kind.ACCEPT, address)
         connection = self._parts.newConnection(driven, self.getHost(), address)
         driven.carry(connection)
@@ -287,9 +297,10 @@ class Listener:
     def _gone(self, key: Hashable, isOrderly: bool) -> None:
         client = self._clients.pop(key)
         self._unproven.pop(key, None)
-        self._perNetwork[client.network] -= 1
-        if not self._perNetwork[client.network]:
-            del self._perNetwork[client.network]
+        there = self._networks[client.network]
+        del there[key]
+        if not there:
+            del self._networks[client.network]
         self._remember(key, Kind.OVER if isOrderly else Kind.ABORT)
         if self._factory is None:
             self._closeIfDone()
@@ -309,9 +320,11 @@ def _network(address: Address) -> str:
     """
     :returns: whose conversations are counted together.
     """
-    host = address[0].partition("%")[0]
-    ip = ip_address(host)
-    return host if ip.version == 4 else str(ip_network((ip, 64), strict=False))
+    ip = ip_address(address[0].partition("%")[0])
+    if ip.version == 6 and ip.ipv4_mapped is None:
+        return str(ip_network((ip, 64), strict=False))
+    # A socket of IPv6 has IPv4's clients, too, all of them in one network.
+    return str(ip)
 
 
 def _nothing(*_: object) -> None:

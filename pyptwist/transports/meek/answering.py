@@ -89,6 +89,7 @@ class ServerMachine:
         self._at: float | None = None
         self._heard = now
         self._paused = False
+        self._surplus = 0  # bytes that it got all the same
         self._isHeld = False  # the client takes no payload
         self._toldToHold = False
         self._isWaitedFor = False  # the client has more to send
@@ -211,13 +212,16 @@ class ServerMachine:
         It takes everything again.
         """
         if self._paused:
-            self._paused = False
+            self._paused, self._surplus = False, 0
             if self._request is not None:
                 self._at = now
 
     # --- requests -----------------------------------------------------------
 
     def _plain(self, request: object, body: bytes, now: float) -> list[Outcome]:
+        if body and self._isSated:
+            # The one before was not answered, and dropped by its client.
+            return [Drop(request, isBad=True), *self._next(now)]
         self._request = request
         return self._accept(body, now)
 
@@ -250,6 +254,7 @@ class ServerMachine:
         full = room(max(self._number, 1)) if self._isNumbered else limits.MEEK_BODY
         self._isWaitedFor = len(payload) >= full
         if payload and self._life is _Life.OPEN:
+            self._surplus += len(payload) if self._paused else 0
             outcomes.append(Deliver(payload))
         if isEnd:
             outcomes += self._end(None)
@@ -278,9 +283,18 @@ class ServerMachine:
     def _hasNews(self) -> bool:
         # Whoever opens a session waits for it.
         isFirst = self._isNumbered and not self._number
-        isWanted = bool(self._buffer) and not self._isHeld
+        isWanted = bool(self._buffer) and not (self._isHeld or self._isSated)
         isHurried = self._isWaitedFor and not self._paused
         return isWanted or isFirst or isHurried or self._life is _Life.ENDED
+
+    @property
+    def _isSated(self) -> bool:
+        """
+        Must the client wait even for what there is to say?  A client that knows of no
+        numbers cannot be told to hold what it has, and would bring more of it with
+        its next request.
+        """
+        return self._surplus >= limits.MEEK_SURPLUS
 
     def _respond(self, now: float) -> list[Outcome]:
         request, self._request, self._at = self._request, None, None

@@ -5,25 +5,21 @@ What clients are told, and what operators say.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
-from typing import TypeAlias
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
+
+from twisted.web.resource import Resource
 
 from pyptwist import limits, tls
 from pyptwist.addresses import HostPort
 from pyptwist.arguments import Arguments
+from pyptwist.certificates import certificateNames
 from pyptwist.errors import ConfigurationError
+from pyptwist.forwarded import Forwarded
+from pyptwist.sitefolder import siteRoot
 
 _PORTS = {"http": 80, "https": 443}
 _LONGEST_URL = 1024  # characters: with all else, SOCKS carries 510
-
-Network: TypeAlias = IPv4Network | IPv6Network
-
-#: This machine itself, for which operators have a word.
-LOOPBACK_NETWORKS: tuple[Network, ...] = ip_network("127.0.0.0/8"), ip_network("::1/128")
-_LOOPBACK = "loopback"
 
 
 @dataclass(frozen=True)
@@ -85,7 +81,8 @@ class ServerOptions:
     :ivar shortestId: characters.
     :ivar sessions: at a time, at the most.
     :ivar sessionsEach: the same for one client's address.
-    :ivar proxies: whose word for a client's address counts.
+    :ivar site: what visitors see; None for the reference's line of text.
+    :ivar forwarded: whose word for a client's address counts.
     """
 
     certificate: tuple[str, str] | None = None
@@ -94,7 +91,8 @@ class ServerOptions:
     shortestId: int = limits.MEEK_ID_MINIMUM
     sessions: int = limits.MEEK_SESSIONS
     sessionsEach: int = limits.MEEK_SESSIONS_EACH
-    proxies: tuple[Network, ...] = ()
+    site: Resource | None = field(default=None, compare=False)
+    forwarded: Forwarded = field(default_factory=lambda: Forwarded(Arguments()), compare=False)
 
 
 def serverOptions(arguments: Arguments) -> ServerOptions:
@@ -116,7 +114,8 @@ def serverOptions(arguments: Arguments) -> ServerOptions:
         sessionsEach=arguments.integer(
             "sessions-per-address", 1, most, default=limits.MEEK_SESSIONS_EACH
         ),
-        proxies=_networks(arguments),
+        site=siteRoot(arguments),
+        forwarded=Forwarded(arguments),
     )
 
 
@@ -177,15 +176,13 @@ def _place(key: str, text: str, port: int) -> HostPort:
 
 
 def _certificate(arguments: Arguments) -> tuple[str, str] | None:
-    files = [key for key in ("cert", "key") if key in arguments]
-    plain = arguments.flag("disable-tls", default=not files)
-    if not files and not plain:
+    isGiven = "cert" in arguments or "key" in arguments
+    isPlain = arguments.flag("disable-tls", default=not isGiven)
+    if not isGiven and not isPlain:
         raise ConfigurationError("TLS needs the options 'cert' and 'key', which name files")
-    if files and plain:
+    if isGiven and isPlain:
         raise ConfigurationError("the option 'disable-tls' contradicts 'cert' and 'key'")
-    if len(files) == 1:
-        raise ConfigurationError("the options 'cert' and 'key' need each other")
-    return (arguments.require("cert"), arguments.require("key")) if files else None
+    return certificateNames(arguments)
 
 
 def _path(arguments: Arguments) -> str | None:
@@ -195,28 +192,3 @@ def _path(arguments: Arguments) -> str | None:
     if not re.fullmatch(r"/[!-~]*", path) or set(path) & set("?#"):
         raise ConfigurationError("the option 'path' must begin with /, and hold no ? and no #")
     return path
-
-
-def _networks(arguments: Arguments) -> tuple[Network, ...]:
-    words = (arguments.get("trust-forwarded-for") or "").replace(",", " ").split()
-    named = [word for word in words if word != _LOOPBACK]
-    try:
-        networks = tuple(ip_network(text, strict=False) for text in named)
-        return networks + (LOOPBACK_NETWORKS if _LOOPBACK in words else ())
-    except ValueError:
-        raise ConfigurationError(
-            "the option 'trust-forwarded-for' must be IP addresses or networks, with commas"
-            f" between them, or the word {_LOOPBACK}"
-        ) from None
-
-
-def isWithin(host: str, networks: Sequence[Network]) -> bool:
-    """
-    :param host: maybe an IP address.
-    """
-    try:
-        address = ip_address(host.partition("%")[0])
-    except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    return any((mapped or address) in network for network in networks)

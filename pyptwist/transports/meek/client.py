@@ -112,9 +112,14 @@ class ClientSession:
 
     def cancel(self) -> None:
         """
-        Nobody wants the connection any more, which is not there yet.
+        Nobody wants the connection any more, of which nobody was told yet.
         """
-        self._fail(Failure(ConnectingCancelledError(self._exchange.peer)))
+        reason = Failure(ConnectingCancelledError(self._exchange.peer))
+        if self._connection is None:
+            self._fail(reason)
+        else:  # by the application, which is just being connected
+            self._tell(reason)
+            self._connection.abortConnection()
 
     # --- IVirtualSession ----------------------------------------------------
 

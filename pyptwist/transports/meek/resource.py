@@ -2,36 +2,31 @@
 The server as a resource of twisted.web: on its own, or in an author's own tree.
 
 A visitor sees what the reference's server shows: a line of text at ``/``, and
-nothing elsewhere.
+nothing elsewhere; or else the site that the operator or the author has.
 """
 
 from __future__ import annotations
 
-from ipaddress import ip_address
+import hmac
 from typing import Any
 
-from twisted.internet.address import IPv4Address, IPv6Address
-from twisted.internet.interfaces import IAddress, IProtocolFactory
+from twisted.internet.interfaces import IProtocolFactory
 from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
 from pyptwist import limits
-from pyptwist.addresses import HostPort
 from pyptwist.arguments import Arguments
 from pyptwist.errors import ConfigurationError, FramingError
+from pyptwist.forwarded import HEADER
 from pyptwist.metrics import Metrics
-from pyptwist.transports.meek.arguments import Network, isWithin, serverOptions
+from pyptwist.transports.meek.arguments import serverOptions
 from pyptwist.transports.meek.numbering import Flag, Frame, isOffer
 from pyptwist.transports.meek.sessions import ServerSession, SessionTable
 
 _TEXT = b"text/plain; charset=utf-8"
 _DATA = b"application/octet-stream"
 _COVER = b"Nothing to see here yet.\n"
-
-#: The port of a client whose proxy says its address alone: tor closes connections
-#: whose client has port 0.
-_UNKNOWN_PORT = 1
 
 
 class MeekResource(Resource):
@@ -49,14 +44,24 @@ class MeekResource(Resource):
         self._table = table
 
     def render(self, request: Request) -> Any:
-        isOurs = self._table.options.path in (None, request.path.decode("latin-1"))
-        if request.method == b"POST" and isOurs:
+        if request.method == b"POST" and self._isOurs(request):
             return self._post(request)
         if request.method != b"GET":
             return _badRequest(request)
         if request.path.strip(b"/"):
             return _respond(request, 404, _TEXT, b"404 page not found\n")
         return _respond(request, 200, _TEXT, _COVER)
+
+    def isFor(self, request: Request) -> bool:
+        """
+        :returns: does it look like a client's?
+        """
+        isOurs = request.method == b"POST" and self._isOurs(request)
+        return isOurs and request.requestHeaders.hasHeader(b"x-session-id")
+
+    def _isOurs(self, request: Request) -> bool:
+        path = self._table.options.path
+        return path is None or hmac.compare_digest(request.path, path.encode("ascii"))
 
     def _post(self, request: Request) -> Any:
         sessionId, body = self._sessionId(request), _body(request)
@@ -66,8 +71,10 @@ class MeekResource(Resource):
         if session is None and body and isOffer(sessionId):
             return _forgotten(request, body)
         if session is None:
-            peer = clientAddress(request, self._table.options.proxies)
-            session = self._table.begun(sessionId, request.getHost(), peer)
+            peer = request.getClientAddress()
+            said = request.requestHeaders.getRawHeaders(HEADER) or []
+            client = self._table.options.forwarded.client(peer, said) or peer
+            session = self._table.begun(sessionId, request.getHost(), client)
         if session is None:
             return _respond(request, 500, _TEXT, b"Internal server error.\n")
         session.requested(_Pending(request, session), body)
@@ -103,30 +110,11 @@ def meekResource(
     :raises ConfigurationError: naming the option that is wrong.
     """
     read = serverOptions(options or Arguments())
-    if read.certificate is not None:
-        raise ConfigurationError("the options 'cert' and 'key' are for a server of its own")
+    if read.certificate is not None or read.site is not None:
+        raise ConfigurationError(
+            "the options 'cert', 'key' and 'site' are for a server of its own"
+        )
     return MeekResource(SessionTable(reactor, factory, read, methodName, metrics or Metrics()))
-
-
-def clientAddress(request: Request, proxies: tuple[Network, ...]) -> IAddress:
-    """
-    Who makes a request.
-
-    :param proxies: those whose word counts, if they say ``X-Forwarded-For``: its last
-        address that is none of theirs.  What stands before that anybody may have
-        written.
-    """
-    peer: Any = request.getClientAddress()
-    if not isWithin(getattr(peer, "host", None) or "", proxies):
-        return peer  # type: ignore[no-any-return]
-    lines = request.requestHeaders.getRawHeaders(b"x-forwarded-for") or []
-    for word in reversed(b",".join(lines).decode("latin-1").split(",")):
-        told = _address(word.strip())
-        if told is None:
-            return peer  # type: ignore[no-any-return]
-        if not isWithin(told.host, proxies):
-            return told
-    return peer  # type: ignore[no-any-return]
 
 
 class _Pending:
@@ -196,22 +184,3 @@ def _respond(request: Request, status: int, kind: bytes, body: bytes) -> bytes:
     request.setResponseCode(status)
     request.setHeader(b"Content-Type", kind)
     return body
-
-
-def _address(text: str) -> IPv4Address | IPv6Address | None:
-    try:
-        place = HostPort.parse(text) if not _isIP(text) else HostPort(text, _UNKNOWN_PORT)
-    except ConfigurationError:
-        return None
-    if place.ip is None:
-        return None
-    kind = IPv4Address if place.ip.version == 4 else IPv6Address
-    return kind("TCP", place.host, place.port or _UNKNOWN_PORT)
-
-
-def _isIP(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True

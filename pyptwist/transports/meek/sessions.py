@@ -12,13 +12,13 @@ from twisted.internet.interfaces import IAddress, IProtocolFactory
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from pyptwist.addresses import HostPort
 from pyptwist.alarm import Alarm
 from pyptwist.codec import Deliver
 from pyptwist.errors import Cause
 from pyptwist.metrics import Metrics
+from pyptwist.ranges import plainIP
 from pyptwist.transports.meek.answering import Answer, Drop, Outcome, ServerMachine
-from pyptwist.transports.meek.arguments import LOOPBACK_NETWORKS, ServerOptions, isWithin
+from pyptwist.transports.meek.arguments import ServerOptions
 from pyptwist.virtual import IVirtualSession, VirtualConnection
 
 
@@ -129,16 +129,11 @@ class SessionTable:
         :returns: what is counted as one client; None for whoever is here in the name
             of others.
         """
-        host = getattr(peer, "host", None)
-        if not isinstance(host, str) or isWithin(
-            host, (*LOOPBACK_NETWORKS, *self.options.proxies)
-        ):
+        ip = plainIP(str(getattr(peer, "host", "")))
+        if ip is None or ip.is_loopback or self.options.forwarded.believes(peer):
             return None
-        address = HostPort(host.partition("%")[0], 0).ip
-        if isinstance(address, IPv6Address):
-            # Whoever has one address there has all of its network.
-            return address.exploded[:19]
-        return host
+        # Whoever has one address of IPv6 has all of its network.
+        return ip.exploded[:19] if isinstance(ip, IPv6Address) else str(ip)
 
 
 @implementer(IVirtualSession)

@@ -1,8 +1,5 @@
 """
-twisted.web's server, with the bounds that it lacks.
-
-A request has a time to come, head and body, whatever it is sent in; so has the next
-one to begin.  A body has a length.  Nobody's address gets into a log of requests.
+The server's HTTP, with bodies that have a bound.
 """
 
 from __future__ import annotations
@@ -10,15 +7,15 @@ from __future__ import annotations
 from io import BytesIO
 from typing import Any
 
-from twisted.internet.interfaces import IProtocolFactory
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
-from twisted.web.server import Request, Site
+from twisted.web.server import Request
 
 from pyptwist import limits
 from pyptwist.transports.meek.resource import MeekResource
 from pyptwist.transports.meek.sessions import SessionTable
+from pyptwist.webserver import WebChannel, WebRequest, WebSite
 
 # As Go's server says it.
 _REFUSAL = (
@@ -75,106 +72,67 @@ class MeekRequest(Request):
             channel.loseConnection()
 
 
-class MeekChannel(HTTPChannel):
+class MeekChannel(WebChannel):
     """
-    A connection, with the times of the reference.
+    A connection, which its site counts.
     """
 
     site: MeekSite
-
-    # The time for the first request begins with the connection.
-    _isCounting = True
-    _isClosing = False
 
     def connectionMade(self) -> None:
         """
         Somebody is there.
         """
-        super().connectionMade()  # type: ignore[no-untyped-call]
+        super().connectionMade()
         self.site.entered(self)
-
-    def resetTimeout(self) -> None:
-        """
-        Something came: that gives no more time, unless it begins a request.
-        """
-        if not self._isCounting:
-            self._isCounting = True
-            self.setTimeout(limits.MEEK_REQUEST_TIME)  # type: ignore[no-untyped-call]
-
-    def requestDone(self, request: Request) -> None:
-        """
-        An answer was given.
-        """
-        self._isCounting = False
-        super().requestDone(request)  # type: ignore[no-untyped-call]
-        if self.persistent and not self._isCounting:
-            self.setTimeout(limits.MEEK_IDLE)  # type: ignore[no-untyped-call]
-
-    def timeoutConnection(self) -> None:
-        """
-        Close; or, if that was not enough, drop what is left.
-        """
-        if self._isClosing:
-            transport: Any = self.transport
-            transport.abortConnection()
-        else:
-            self.loseConnection()
-
-    def loseConnection(self) -> None:
-        """
-        It is to be closed: which takes no longer than a request may.
-        """
-        self._isClosing = True
-        self.setTimeout(limits.MEEK_REQUEST_TIME)  # type: ignore[no-untyped-call]
-        super().loseConnection()  # type: ignore[no-untyped-call]
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """
         It is over.
         """
-        super().connectionLost(reason)  # type: ignore[no-untyped-call]
+        super().connectionLost(reason)
         self.site.left(self)
-        # TLS keeps its protocol.
-        self.transport: Any = None
-        self._networkProducer: Any = None
 
 
-class MeekSite(Site):
+class MeekSite(WebSite):
     """
-    A server of meek's alone, which begins and ends with the application's factory.
+    A server of meek's: of nothing else, or of a folder's files as well.
     """
 
     protocol: Any = MeekChannel
-    noisy = False
 
     def __init__(self, table: SessionTable) -> None:
         """
         :param table: of its sessions.
         """
-        super().__init__(  # type: ignore[no-untyped-call]
-            MeekResource(table),
-            requestFactory=_Anonymous,
-            timeout=limits.MEEK_REQUEST_TIME,
-            reactor=table.reactor,
-        )
         self._table = table
+        self._meek = MeekResource(table)
         self._channels: set[MeekChannel] = set()
         self._isListening = False
-        self._application: IProtocolFactory = table.factory
+        super().__init__(
+            table.options.site or self._meek,
+            table.reactor,
+            table.factory,
+            limits.MEEK_REQUEST_TIME,
+            limits.MEEK_IDLE,
+            _Anonymous,
+        )
 
-    def acceptableProtocols(self) -> list[bytes]:
+    def getResourceFor(self, request: Request) -> Any:
         """
-        :returns: for ALPN: the reference knows this one alone.
+        :returns: what answers it.  With a folder, all that is not a client's is that's.
         """
-        return [b"http/1.1"]
+        if self._table.options.site is not None and self._meek.isFor(request):
+            return self._meek
+        return super().getResourceFor(request)  # type: ignore[no-untyped-call]
 
     def startFactory(self) -> None:
         """
-        No log of requests is opened.
+        There may be sessions.
         """
         self._isListening = True
         self._table.open()
-        self._application.doStart()
+        super().startFactory()
 
     def stopFactory(self) -> None:
         """
@@ -183,7 +141,7 @@ class MeekSite(Site):
         """
         self._isListening = False
         self._table.close()
-        self._application.doStop()
+        super().stopFactory()
         self._cutOff()
 
     def entered(self, channel: MeekChannel) -> None:
@@ -203,15 +161,10 @@ class MeekSite(Site):
         if not self._isListening and not self._channels:
             self._table.cutOff()
 
-    def log(self, request: Any) -> None:
-        """
-        It is not logged who asked for what.
-        """
 
-
-class _Anonymous(MeekRequest):
+class _Anonymous(MeekRequest, WebRequest):
     """
-    A request whose answer does not name the server's software.
+    A request whose answer has Go's order of fields.
     """
 
     def write(self, data: bytes) -> None:
@@ -222,9 +175,7 @@ class _Anonymous(MeekRequest):
             headers = self.responseHeaders
             date = headers.getRawHeaders(b"date") or []
             length = headers.getRawHeaders(b"content-length") or []
-            for name in (b"server", b"date", b"content-length"):
+            for name, values in ((b"date", date), (b"content-length", length)):
                 headers.removeHeader(name)
-            # In Go's order.
-            headers.setRawHeaders(b"date", date)
-            headers.setRawHeaders(b"content-length", length)
-        super().write(data)  # type: ignore[no-untyped-call]
+                headers.setRawHeaders(name, values)
+        super().write(data)

@@ -12,6 +12,7 @@ its identity.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any, Final
 
 from pyptwist import limits
 from pyptwist.crypto.dice import Entropy
@@ -30,6 +31,7 @@ from pyptwist.transports.obfs4.handshake import (
 )
 from pyptwist.transports.obfs4.shaping import PacedShaper, ParanoidShaper, Shaper
 
+_LATER: Final[Any] = None
 _SHAPERS: tuple[type[Shaper], ...] = (Shaper, PacedShaper, ParanoidShaper)
 
 
@@ -38,13 +40,15 @@ class _Obfs4Codec(ShapedCodec):
     What both sides have in common: all that comes after the handshake.
     """
 
-    _encoder: FrameEncoder
-    _decoder: FrameDecoder
-
     def __init__(
         self, tables: Tables, iatMode: int, entropy: Entropy, wallClock: Callable[[], float]
     ) -> None:
         super().__init__()
+        # There before they have a value, as those of ``CodecConnection``.
+        self._encoder: FrameEncoder = _LATER
+        self._decoder: FrameDecoder = _LATER
+        self._shaper: Shaper = _LATER
+        self.nextTimer, self.backlog = None, 0
         self._tables = tables
         self._shaperClass = _SHAPERS[iatMode]
         self._entropy = entropy

@@ -9,6 +9,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
+from twisted.web.resource import Resource
 from zope.interface import implementer
 
 from pyptwist import limits
@@ -18,9 +19,9 @@ from pyptwist.endpoints import CodecServerEndpoint, logUnbuilt
 from pyptwist.forwarded import HEADER, Forwarded
 from pyptwist.interfaces import Context, IServerTransportEndpoint
 from pyptwist.silence import drainSeconds
+from pyptwist.sitefolder import siteRoot
 from pyptwist.transports.webtunnel.announcement import Announcement
 from pyptwist.transports.webtunnel.codec import WebTunnelServerCodec
-from pyptwist.transports.webtunnel.folder import siteRoot
 from pyptwist.transports.webtunnel.secret import Secret
 from pyptwist.transports.webtunnel.site import TunnelSite
 from pyptwist.transports.webtunnel.watchful import WatchfulServerCodec
@@ -48,7 +49,7 @@ class WebTunnelServerEndpoint:
         self.clientArguments = told.arguments
         self.clientAddress = told.address
         self._secret = Secret(told.path)
-        self._root = siteRoot(arguments)
+        self._root = siteRoot(arguments) or Resource()
         self._forwarded = Forwarded(arguments)
         self._context = context
         self._name = name

@@ -8,7 +8,7 @@ from zope.interface import implementer
 
 from pyptwist.addresses import HostPort
 from pyptwist.arguments import Arguments
-from pyptwist.certificates import CertificateFiles, securingServer
+from pyptwist.certificates import CertificateFiles, certificateNames, securingServer
 from pyptwist.errors import ConfigurationError
 from pyptwist.interfaces import Context, IServerTransport, IServerTransportEndpoint
 from pyptwist.transports.webtunnel.announcement import announcement
@@ -45,15 +45,6 @@ class WebTunnelServer:
                 if option in arguments:
                     raise ConfigurationError(f"{option!r} and a decoy exclude each other")
             return WatchfulServerEndpoint(context, endpoint, arguments, told, name)
-        if (certificate := _certificate(arguments)) is not None:
-            endpoint = securingServer(endpoint, context.reactor, certificate)
+        if (names := certificateNames(arguments)) is not None:
+            endpoint = securingServer(endpoint, context.reactor, CertificateFiles(*names))
         return WebTunnelServerEndpoint(context, endpoint, arguments, told, name)
-
-
-def _certificate(arguments: Arguments) -> CertificateFiles | None:
-    given = [key for key in ("cert", "key") if key in arguments]
-    if len(given) == 1:
-        raise ConfigurationError("the options 'cert' and 'key' need each other")
-    if not given:
-        return None
-    return CertificateFiles(arguments.require("cert"), arguments.require("key"))

@@ -47,18 +47,21 @@ class WatchfulServerCodec(SilentServerCodec, WebTunnelServerCodec):
         self._http.receive_data(fresh)
         try:
             event = self._http.next_event()
+            if isinstance(event, h11.Request):
+                isWhole = isinstance(self._http.next_event(), h11.EndOfMessage)
+                self._decide(event, isWhole)
+                return True
         except h11.RemoteProtocolError:
             raise AuthenticationFailed("what came is no request") from None
-        if isinstance(event, h11.Request):
-            self._decide(event)
-            return True
         if not self._room:
             raise AuthenticationFailed("the request was too long")
         return False
 
-    def _decide(self, request: h11.Request) -> None:
+    def _decide(self, request: h11.Request, isWhole: bool) -> None:
+        """
+        :param isWhole: whether it has no body, which none of ours has.
+        """
         parts = request.method, request.target, request.http_version, request.headers
-        isWhole = isinstance(self._http.next_event(), h11.EndOfMessage)
         if not (self._secret.isKnownTo(*parts) and isWhole):
             raise AuthenticationFailed("the request is not for the tunnel")
         self.forwardedFor = [value for name, value in request.headers if name == HEADER]

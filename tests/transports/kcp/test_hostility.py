@@ -218,14 +218,16 @@ class SessionTests(KcpCase, SynchronousTestCase):
 
     def test_networks(self) -> None:
         """
-        Of IPv6, a network counts as one client.
+        Of IPv6, a network counts as one client; not so the one in which IPv4 is.
         """
         with mock.patch.multiple(limits, KCP_CONVERSATIONS_EACH=1):
             self.enter(b"%08d" % 1, ("2001:db8::1", 1))
             self.say(SEALED(b"%08d" % 2, Kind.HELLO), ("2001:db8::2", 1))
             self.assertEqual(self.network.sent[-1][0][8], Kind.ABORT)
             self.enter(b"%08d" % 3, ("2001:db8:0:1::1", 1))
-        self.assertEqual(len(self.servers.built), 2)
+            self.enter(b"%08d" % 4, ("::ffff:192.0.2.1", 1))
+            self.enter(b"%08d" % 5, ("::ffff:192.0.2.2", 1))
+        self.assertEqual(len(self.servers.built), 4)
 
     def test_forgetting(self) -> None:
         """
@@ -240,6 +242,22 @@ class SessionTests(KcpCase, SynchronousTestCase):
         self.network.pump(limits.KCP_REMEMBERED)
         self.assertEqual(len(listener._over._kept), 0)
         self.assertEqual(self.network.clock.getDelayedCalls(), [])
+
+    def test_halfGarbage(self) -> None:
+        """
+        A packet that ends in garbage counts for nothing: neither is its payload taken,
+        nor do acknowledgements wait for it.
+        """
+        self.enter()
+        number = int.from_bytes(ID[:4], "little")
+        for _ in range(100):
+            self.say(SEALED(ID, Kind.PACKET, push(b"x", number) * 50 + b"!"), SPOOFED)
+        before = len(self.answers())
+        self.say(SEALED(ID, Kind.PACKET, push(b"y", number)), SPOOFED)
+        self.network.pump(1)
+        self.assertEqual(bytes(self.servers.built[0].received), b"y")
+        packets = [d for d in self.answers()[before:] if d[8] == Kind.PACKET]
+        self.assertEqual([len(packet) for packet in packets], [9 + HEADER.size])
 
     def test_large(self) -> None:
         """
@@ -465,4 +483,23 @@ class KcptunTests(KcpCase, SynchronousTestCase):
         sent, received = self.network.amounts(SPOOFED)
         self.assertLessEqual(received, limits.KCP_AMPLIFICATION * sent)
         self.port.stopListening()
+        self.assertAtRest()
+
+    def test_lockedOut(self) -> None:
+        """
+        Who names a client's address, and is elsewhere, takes no room of the client's.
+        """
+        with mock.patch.multiple(limits, KCP_CONVERSATIONS_EACH=4):
+            client, server = self.open()
+            server.transport.write(b"prove yourself")
+            self.network.pump(1)
+            for number in range(10):
+                self.say(self.seal(b"", Kind.PACKET, push(b"x", 7)), ("127.0.0.1", number))
+            late, _ = self.open()
+            self.assertEqual(len(self.servers.built), 12)
+            self.assertEqual((client.lost, server.lost), ([], []))
+            self.assertEqual(sum(not each.lost for each in self.servers.built), 4)
+        client.transport.abortConnection()
+        late.transport.abortConnection()
+        self.network.pump(limits.KCP_IDLE)
         self.assertAtRest()

@@ -68,7 +68,7 @@ class RemainsTests(KcpCase, SynchronousTestCase):
         self.network.pump(limits.KCP_REMEMBERED)
         self.network.sent.clear()
         listener: Any = self.port
-        for kept in (listener._clients, listener._perNetwork, listener._over._kept):
+        for kept in (listener._clients, listener._networks, listener._over._kept):
             self.assertEqual(len(kept), 0)
         self.assertEqual(list(self.network.ports), [SERVER])
         self.assertEqual(self.network.clock.getDelayedCalls(), [])

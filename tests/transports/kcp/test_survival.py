@@ -5,14 +5,23 @@ What a conversation lives through, and what it does not.
 from __future__ import annotations
 
 import random
+from errno import ENETUNREACH
 from typing import Any
+from unittest import mock
 
-from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.error import (
+    CannotListenError,
+    ConnectBindError,
+    ConnectionDone,
+    ConnectionLost,
+    NoRouteError,
+)
 from twisted.internet.protocol import DatagramProtocol
 from twisted.trial.unittest import SynchronousTestCase
 
 from pyptwist import limits
 from pyptwist.errors import HandshakeTimeout, PeerReset, Unresponsive
+from pyptwist.testing.datagrams import MemoryDatagramPort
 from pyptwist.testing.endpointcase import BRIDGE
 from pyptwist.testing.streams import Address
 from pyptwist.transports.kcp.framing import Kind
@@ -157,6 +166,37 @@ class SurvivalTests(KcpCase, SynchronousTestCase):
         client.transport.loseConnection()
         self.assertAtRest()
 
+    def test_noNetwork(self) -> None:
+        """
+        A machine without a network has no use for another socket: the old one and the
+        new one are closed, until there is a network again.
+        """
+        client, server = self.connected()
+        refusal = OSError(ENETUNREACH, "Network is unreachable")
+        self.network.loses = lambda *_: True
+        with mock.patch.object(MemoryDatagramPort, "connect", side_effect=refusal):
+            self.network.pump(limits.KCP_KEEPALIVE * (limits.KCP_REBIND + 1))
+            self.assertEqual(list(self.network.ports), [SERVER])
+        self.network.loses = lambda *_: False
+        self.network.pump(limits.KCP_KEEPALIVE * limits.KCP_REBIND)
+        self.assertTransfers(client, server)
+        client.transport.loseConnection()
+        self.assertAtRest()
+
+    def test_noWay(self) -> None:
+        """
+        Without one from the start connecting fails as it does with TCP.
+        """
+        refusal = OSError(ENETUNREACH, "Network is unreachable")
+        with mock.patch.object(MemoryDatagramPort, "connect", side_effect=refusal):
+            attempt, _ = self.connecting()
+            self.failureResultOf(attempt, NoRouteError)
+        unbound = CannotListenError("192.0.2.5", 0, OSError("there is no such address"))
+        with mock.patch.object(self.network, "bindDatagrams", side_effect=unbound):
+            attempt, _ = self.connecting()
+            self.assertNotIn("192.0.2.5", str(self.failureResultOf(attempt, ConnectBindError)))
+        self.assertEqual(list(self.network.ports), [SERVER])
+
     def test_pause(self) -> None:
         """
         A path that is gone for half a minute.
@@ -214,6 +254,23 @@ class SurvivalTests(KcpCase, SynchronousTestCase):
                 for application in pair:
                     self.assertTrue(application.lost[0].check(ConnectionDone))
                 self.assertTrue(bytes(pair[clientEnds].received) == DATA)
+        self.assertAtRest()
+
+    def test_lateEnd(self) -> None:
+        """
+        Nor that the server's end came late, and its answer is lost: the server asks
+        again when its timeout, which has grown, is over.
+        """
+        client, server = self.connected()
+        server.transport.write(b"last words")
+        self.network.pump(1)
+        server.transport.loseConnection()
+        self.network.loses = lambda *_: True
+        self.network.pump(10)
+        self.lose({Kind.OVER})
+        self.network.pump(20)
+        self.assertEqual(bytes(client.received), b"last words")
+        self.assertTrue(server.lost[0].check(ConnectionDone))
         self.assertAtRest()
 
     def test_lostAbort(self) -> None:

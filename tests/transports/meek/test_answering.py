@@ -137,6 +137,49 @@ class PlainTests(_Case):
         self.machine.resume(self.now)
         self.assertEqual(self.answered(), (0.0, [Answer(1, b"")]))
 
+    def pile(self, outcomes: list[Outcome]) -> int:
+        """
+        :returns: how many bytes the application is delivered.
+        """
+        return sum(len(each.data) for each in outcomes if isinstance(each, Deliver))
+
+    def test_pausedAndTalking(self) -> None:
+        """
+        Who gets answers all the same, since there is something to say, has to wait
+        before he has brought too much.
+        """
+        self.machine.pause(self.now)
+        brought, request = 0, 0
+        self.machine.send(bytes(99 * limits.MEEK_BODY), self.now)
+        while True:
+            request += 1
+            brought += self.pile(self.ask(request, bytes(limits.MEEK_BODY)))
+            if brought >= limits.MEEK_SURPLUS:
+                break
+            self.answered()
+        self.now += 60
+        self.assertEqual(self.machine.timerFired(self.now), [])
+        self.machine.resume(self.now)
+        waited, [answer] = self.answered()
+        self.assertEqual((waited, answer.request), (0.0, request))  # type: ignore[union-attr]
+        self.assertEqual(self.pile(self.ask(request + 1, b"x")), 1)
+
+    def test_pausedAndDropped(self) -> None:
+        """
+        Nor does it help to drop the request that waits, and to make another.
+        """
+        self.machine.pause(self.now)
+        brought = 0
+        for request in range(0, 99, 2):
+            for each in (request, request + 1):
+                brought += self.pile(self.ask(each, bytes(limits.MEEK_BODY)))
+            brought += self.pile(self.machine.gone(request, self.now))
+            brought += self.pile(self.machine.gone(request + 1, self.now))
+        self.assertLess(brought, limits.MEEK_SURPLUS + limits.MEEK_BODY)
+        self.assertEqual(self.ask("bad", b"x"), [Drop("bad", isBad=True)])
+        self.machine.resume(self.now)
+        self.assertEqual(self.ask("good", b"x"), [Deliver(b"x")])
+
     def test_end(self) -> None:
         """
         The application's end comes when all is fetched.  The client sees its

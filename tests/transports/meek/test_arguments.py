@@ -4,8 +4,7 @@ URLs and fronts; and what operators say.
 
 from __future__ import annotations
 
-from ipaddress import ip_network
-
+from twisted.internet.address import IPv4Address
 from twisted.trial.unittest import SynchronousTestCase
 
 from pyptwist import limits
@@ -15,7 +14,6 @@ from pyptwist.errors import ConfigurationError
 from pyptwist.transports.meek.arguments import (
     ServerOptions,
     WebServer,
-    isWithin,
     published,
     serverOptions,
     webServer,
@@ -146,22 +144,14 @@ class ServerTests(SynchronousTestCase):
             "session-id-minimum": "32",
             "sessions": "10",
             "sessions-per-address": "2",
-            "trust-forwarded-for": "192.0.2.1,2001:db8::/32 loopback",
+            "trust-forwarded-for": "192.0.2.1,2001:db8::/32,loopback",
         }
+        read = serverOptions(Arguments(options))
+        expected = ServerOptions(("a.pem", "b.pem"), "/x/y", 2.0, 32, 10, 2)
+        self.assertEqual(read, expected)
+        proxy = IPv4Address("TCP", "192.0.2.1", 1234)
         self.assertEqual(
-            serverOptions(Arguments(options)),
-            ServerOptions(
-                ("a.pem", "b.pem"),
-                "/x/y",
-                2.0,
-                32,
-                10,
-                2,
-                tuple(
-                    ip_network(text)
-                    for text in ("192.0.2.1/32", "2001:db8::/32", "127.0.0.0/8", "::1/128")
-                ),
-            ),
+            (read.forwarded.believes(proxy), expected.forwarded.believes(proxy)), (True, False)
         )
 
     def test_refused(self) -> None:
@@ -197,15 +187,3 @@ class ServerTests(SynchronousTestCase):
             {"front": "b.example"},
         ):
             self.assertRaises(ConfigurationError, published, Arguments(wrong))
-
-    def test_within(self) -> None:
-        networks = ip_network("192.0.2.0/24"), ip_network("fe80::/10")
-        for host, isIn in (
-            ("192.0.2.7", True),
-            ("::ffff:192.0.2.7", True),
-            ("fe80::1%eth0", True),
-            ("192.0.3.7", False),
-            ("", False),
-            ("a.example", False),
-        ):
-            self.assertIs(isWithin(host, networks), isIn, host)

@@ -7,11 +7,12 @@ from __future__ import annotations
 from itertools import count
 from typing import Any
 
+from twisted.internet.error import ConnectingCancelledError
 from twisted.trial.unittest import SynchronousTestCase
 
 from pyptwist import limits
 from pyptwist.arguments import Arguments
-from pyptwist.testing.applications import Endless
+from pyptwist.testing.applications import Applications, Endless
 from pyptwist.testing.endpoints import EndpointConformance
 from pyptwist.transports.meek import client
 from pyptwist.transports.meek.method import Meek, MeekLite
@@ -24,6 +25,17 @@ class MeekTests(EndpointConformance, SynchronousTestCase):
 
     method = Meek
     plain = True
+
+    def test_cancelledByApplication(self) -> None:
+        """
+        The application may give the attempt up while it is being connected: it hears
+        of one end, and nobody of a success.
+        """
+        applications = Applications(lambda transport: attempt.cancel())
+        attempt, _ = self.connecting(applications=applications)
+        self.network.pump(60)
+        self.failureResultOf(attempt, ConnectingCancelledError)
+        self.assertEqual([len(one.lost) for one in applications.built], [1])
 
     def test_prober(self) -> None:
         """

@@ -4,12 +4,12 @@ The server, as those see it who speak HTTP with it.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
-from unittest.mock import Mock
 
-from twisted.internet.address import IPv4Address, UNIXAddress
-from twisted.trial.unittest import SynchronousTestCase
-from twisted.web.http_headers import Headers
+from twisted.internet import _producer_helpers
+from twisted.internet.address import IPv4Address
+from twisted.internet.task import Cooperator
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 
@@ -17,9 +17,8 @@ from pyptwist import limits
 from pyptwist.arguments import Arguments
 from pyptwist.errors import ConfigurationError
 from pyptwist.testing.applications import Applications
-from pyptwist.transports.meek.arguments import serverOptions
 from pyptwist.transports.meek.numbering import ID_ENTROPY, Flag, Frame, offer
-from pyptwist.transports.meek.resource import clientAddress, meekResource
+from pyptwist.transports.meek.resource import meekResource
 from pyptwist.transports.meek.site import MeekRequest
 from tests.transports.meek.visitors import ID, PLACE, ServerCase, request
 
@@ -86,6 +85,63 @@ class CoverTests(ServerCase):
         self.assertIn(b" 400 ", self.visitor().post(path="/any"))
         self.assertEqual(self.visitor().post(path="/secret"), b"")
         self.assertEqual(self.status("GET /secret HTTP/1.1", "Host: a.example"), 404)
+
+
+class SiteTests(ServerCase):
+    """
+    Visitors, where there is a folder.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        clock = self.network.clock
+        # Files are sent by it, and it has a clock of its own.
+        cooperator = Cooperator(scheduler=lambda call: clock.callLater(1e-6, call))
+        self.patch(_producer_helpers, "cooperate", cooperator.cooperate)
+        self.folder = Path(self.mktemp())
+        self.folder.mkdir()
+        (self.folder / "index.html").write_text("<title>Ordinary</title>")
+
+    def test_site(self) -> None:
+        """
+        They see its files; clients are served as ever.
+        """
+        self.serve(site=str(self.folder))
+        visitor = self.visitor()
+        for method, path, status in (
+            ("GET", "/", b"200"),
+            ("HEAD", "/index.html", b"200"),
+            ("GET", "/nothing", b"404"),
+            ("POST", "/", b"405"),
+            ("PUT", "/", b"501"),
+        ):
+            answer = visitor.say(f"{method} {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+            self.assertEqual(answer.split()[1], status, (method, path))
+            self.assertNotIn(b"Server", answer)
+            self.assertEqual(b"Ordinary" in answer, (method, path) == ("GET", "/"))
+        self.assertEqual(self.visitor().post(b"abc", path="/any"), b"")
+        self.assertEqual(bytes(self.applications.built[0].received), b"abc")
+
+    def test_path(self) -> None:
+        """
+        With a path of its own, nothing tells that there is meek, elsewhere.
+        """
+        self.serve(site=str(self.folder), path="/secret")
+        answers = {self.visitor().post(b"", *ids).partition(b" ")[2][:3] for ids in ((), ("x",))}
+        self.assertEqual(answers, {b"405"})
+        self.assertEqual(self.visitor().post(path="/secret"), b"")
+
+    def test_stalled(self) -> None:
+        """
+        Nobody is kept who does not take on what he asked for.
+        """
+        (self.folder / "big").write_bytes(bytes(1 << 20))
+        self.serve(site=str(self.folder))
+        visitor = self.visitor()
+        visitor.transport.pauseProducing()
+        visitor.transport.write(b"GET /big HTTP/1.1\r\nHost: a\r\n\r\n")
+        self.network.pump(limits.MEEK_IDLE + 2)
+        self.assertEqual(len(visitor.lost), 1)
 
 
 class SessionTests(ServerCase):
@@ -219,6 +275,9 @@ class SessionTests(ServerCase):
         addresses = ["192.0.2.1"] * 3 + ["192.0.2.2"] + [f"2001:db8::{n}" for n in range(1, 4)]
         found = [open(number, address) for number, address in enumerate(addresses)]
         self.assertEqual(found, [True, True, False, True, True, True, False])
+        # A socket for both families shows IPv4 so: these are not of one network.
+        for number in range(3):
+            self.assertTrue(open(10 + number, f"::ffff:192.0.2.{10 + number}"))
         nobody = [visitor.post(b"", f"anonymous-{number}") for number in range(5)]
         self.assertEqual(nobody, [b""] * 5)
 
@@ -249,43 +308,38 @@ class NumberedTests(ServerCase):
         self.assertEqual(self.applications.built, [])
 
 
-class AddressTests(SynchronousTestCase):
+class AddressTests(ServerCase):
     """
     Whose address a client's is.
     """
 
-    def address(self, trusted: str, peer: Any, *forwarded: str) -> str:
-        options = serverOptions(Arguments({"trust-forwarded-for": trusted}))
-        request = Mock(requestHeaders=Headers({"X-Forwarded-For": list(forwarded)}))
-        request.getClientAddress.return_value = peer
-        address: Any = clientAddress(request, options.proxies)
-        return f"{getattr(address, 'host', None)} {getattr(address, 'port', None)}"
-
-    def test_addresses(self) -> None:
-        peer = IPv4Address("TCP", "192.0.2.1", 1234)
-        own = "192.0.2.1 1234"
-        for trusted, forwarded, expected in (
-            ("", ["203.0.113.5"], own),
-            ("198.51.100.1", ["203.0.113.5"], own),
-            ("192.0.2.0/24", [], own),
-            ("192.0.2.0/24", ["203.0.113.5"], "203.0.113.5 1"),
-            ("192.0.2.0/24", ["203.0.113.5:4321"], "203.0.113.5 4321"),
-            ("192.0.2.0/24", ["2001:db8::5"], "2001:db8::5 1"),
-            ("192.0.2.0/24", ["[2001:db8::5]:99"], "2001:db8::5 99"),
-            # Whatever stands further left may be a lie.
-            ("192.0.2.0/24", ["198.51.100.9, 203.0.113.5"], "203.0.113.5 1"),
-            ("192.0.2.0/24", ["198.51.100.9", "203.0.113.5, 192.0.2.8"], "203.0.113.5 1"),
-            ("192.0.2.0/24", ["203.0.113.5, unknown"], own),
-            ("192.0.2.0/24", ["a.example:80"], own),
-            ("192.0.2.0/24", ["192.0.2.8"], own),
-        ):
-            self.assertEqual(self.address(trusted, peer, *forwarded), expected)
-
-    def test_socket(self) -> None:
+    def peer(self, *fields: str) -> Any:
         """
-        A proxy may be reached otherwise than by IP, and is not trusted then.
+        :returns: what the application is told.
         """
-        self.assertEqual(self.address("loopback", UNIXAddress(b"/x"), "203.0.113.5"), "None None")
+        self.visitor().post(b"", ID, *fields)
+        return self.applications.built[0].transport.getPeer()  # type: ignore[union-attr]
+
+    def test_unbelieved(self) -> None:
+        """
+        His who connects.
+        """
+        self.assertEqual(self.peer("X-Forwarded-For: 203.0.113.5").host, PLACE.host)
+
+    def test_believed(self) -> None:
+        """
+        The one that a proxy tells, if the operator believes it.
+        """
+        self.serve(trust_forwarded_for="loopback")
+        told = self.peer("X-Forwarded-For: 198.51.100.9, 203.0.113.5")
+        self.assertEqual(told, IPv4Address("TCP", "203.0.113.5", 1))
+
+    def test_nothingSaid(self) -> None:
+        """
+        Which need not tell any.
+        """
+        self.serve(trust_forwarded_for="loopback")
+        self.assertEqual(self.peer().host, PLACE.host)
 
 
 class TreeTests(ServerCase):
@@ -317,5 +371,5 @@ class TreeTests(ServerCase):
         """
         That is the author's own affair then.
         """
-        options = Arguments(cert="a", key="b")
-        self.assertRaises(ConfigurationError, meekResource, None, Applications(), options)
+        for options in (Arguments(cert="a", key="b"), Arguments(site=self.mktemp())):
+            self.assertRaises(ConfigurationError, meekResource, None, Applications(), options)

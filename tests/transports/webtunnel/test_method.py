@@ -345,7 +345,7 @@ class ForwardedTests(SynchronousTestCase):
         The last address is the one that the proxy saw itself.
         """
         found = self.peer(self.HEADER, **{"trust-forwarded-for": "127.0.0.1"})
-        self.assertEqual(found, IPv4Address("TCP", "198.51.100.7", self.port))
+        self.assertEqual(found, IPv4Address("TCP", "198.51.100.7", 1))
 
     def test_severalProxies(self) -> None:
         """
@@ -356,7 +356,7 @@ class ForwardedTests(SynchronousTestCase):
         found = self.peer("X-Forwarded-For: 2001:db8::9", self.HEADER, **trusted)
         self.assertEqual(found.host, "203.0.113.9")
         found = self.peer("X-Forwarded-For: 2001:db8::9", **trusted)
-        self.assertEqual(found, IPv6Address("TCP", "2001:db8::9", self.port))
+        self.assertEqual(found, IPv6Address("TCP", "2001:db8::9", 1))
 
     def test_nothing(self) -> None:
         """

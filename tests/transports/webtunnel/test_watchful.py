@@ -120,6 +120,7 @@ class WatchfulTests(SynchronousTestCase):
             OPENING.replace(b"GET", b"POST"),
             OPENING.replace(b"HTTP/1.1", b"HTTP/1.0"),
             OPENING.replace(b"Host: a", b"Host: a\r\nContent-Length: 1") + b"x",
+            OPENING.replace(b"Host", b"Transfer-Encoding: chunked\r\nHost") + b"no chunk\r\n",
             b"\x16\x03\x01\r\n\r\n",
             b"x" * limits.WEBTUNNEL_HEAD,
             b"GET / HTTP/1.1\r\nx: " + b"x" * limits.WEBTUNNEL_HEAD,

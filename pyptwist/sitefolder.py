@@ -1,9 +1,10 @@
 """
-The ordinary site: a folder, or nothing at all.
+The ordinary site of a server that hides in one: a folder.
 """
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +24,18 @@ _NOT_FOUND = "404.html"
 #: What is hidden by its name, and public all the same (RFC 8615).
 _WELL_KNOWN = b".well-known"
 
+#: One, whose numbers are some file's.
+_RANGE = re.compile(rb"bytes=([0-9]{1,18}-[0-9]{0,18}|-[0-9]{1,18})")
 
-def siteRoot(arguments: Arguments) -> Resource:
+
+def siteRoot(arguments: Arguments) -> Resource | None:
     """
-    :param arguments: ``site`` names a folder, whose files everybody may see; without
-        it, whatever is asked for is not found.
-    :returns: the root of the site.
+    :param arguments: ``site`` names a folder, whose files everybody may see.
+    :returns: the root of the site; None without the option.
     :raises ConfigurationError: if there is no such folder.
     """
     if _SITE not in arguments:
-        return Resource()
+        return None
     try:
         isFolder = Path(arguments.require(_SITE)).is_dir()
     except (OSError, ValueError):
@@ -55,9 +58,19 @@ class Folder(File):
         if path.startswith(b".") and path != _WELL_KNOWN:
             return self.childNotFound
         try:
-            return super().getChild(path, request)  # type: ignore[no-untyped-call]
+            # Decoded here: what is no UTF-8 would have an error logged.
+            name = path.decode("utf-8")
+            return super().getChild(name, request)  # type: ignore[no-untyped-call]
         except ValueError:
             return self.childNotFound  # no file can have such a name
+
+    def makeProducer(self, request: Any, fileForReading: Any) -> Any:
+        # Of several ranges each may be the whole file; and what is malformed, and no
+        # UTF-8, would be an error.  Every range may be ignored (RFC 9110, 14.2).
+        wanted = request.getHeader(b"range")
+        if wanted is not None and not _RANGE.fullmatch(wanted):
+            request.requestHeaders.removeHeader(b"range")
+        return super().makeProducer(request, fileForReading)  # type: ignore[no-untyped-call]
 
     def directoryListing(self) -> Any:
         return self.childNotFound
