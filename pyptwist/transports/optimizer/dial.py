@@ -27,7 +27,7 @@ from zope.interface import implementer
 from pyptwist import limits
 from pyptwist.alarm import Alarm
 from pyptwist.crypto.dice import Entropy, uniform
-from pyptwist.errors import Cause, DatagramsForbidden, causeOfFailure
+from pyptwist.errors import Cause, causeOfFailure
 from pyptwist.transports.optimizer.failures import Failures
 from pyptwist.transports.optimizer.strategies import Strategy
 from pyptwist.transports.optimizer.tries import Try, Winning
@@ -194,7 +194,7 @@ class _Dial:
     def _note(self, tried: Try, cause: Cause, error: BaseException | None) -> None:
         self._report(tried, False)
         self._failures.add(tried.number, cause, error)
-        if cause in _LASTING or isinstance(error, DatagramsForbidden):
+        if cause in _LASTING:
             self._lasting.add(tried.number)
         else:
             self._mayPass = True

@@ -27,7 +27,6 @@ from pyptwist.errors import (
     AuthenticationFailed,
     Cause,
     ConfigurationError,
-    DatagramsForbidden,
     HandshakeTimeout,
     NoneConnected,
     causeOfFailure,
@@ -261,18 +260,6 @@ class RoundTests(DialCase):
         self.advance(10)
         self.failureResultOf(dialling, NoneConnected)
         self.assertEqual([len(wrong.dialled), self.dialled()[1]], [2, 3])
-
-    def test_datagramsForbidden(self) -> None:
-        """
-        Nor will an upstream proxy carry datagrams later.
-        """
-        forbidden = Fate(self.clock, DatagramsForbidden("UDP cannot pass"), -1)
-        dialling = self.dial(forbidden)
-        self.assertFails(
-            dialling,
-            Cause.UPSTREAM_PROXY,
-            "none of 1 transports connected: 1 (t): upstream-proxy",
-        )
 
     def test_raises(self) -> None:
         """
