@@ -15,14 +15,16 @@ was begun first is begun anew.
 
 from __future__ import annotations
 
+import os
 import struct
-from collections import deque
 from collections.abc import Callable
 from typing import Final
 
 from twisted.logger import Logger
 
 from pyptwist import limits
+from pyptwist.crypto.dice import Entropy
+from pyptwist.crypto.recenttags import RecentTags
 from pyptwist.errors import ConfigurationError
 from pyptwist.state import StateDirectory
 
@@ -47,18 +49,22 @@ class Ledger:
     _log = Logger()
 
     def __init__(
-        self, state: StateDirectory | None, name: str, pages: int = limits.LEDGER_PAGES
+        self,
+        state: StateDirectory | None,
+        name: str,
+        pages: int = limits.LEDGER_PAGES,
+        entropy: Entropy = os.urandom,
     ) -> None:
         """
         :param state: where the files are; None to remember in memory only.
         :param name: of the files, without their number.
         :param pages: how many files, 2 or more, of 8191 tags each.
+        :param entropy: makes a key for what is in memory.
         """
         self._state = state
         self._name = name
         self._pages = pages
-        self._seen: set[bytes] = set()
-        self._byAge: deque[bytes] = deque()
+        self._seen = RecentTags(entropy, pages * _TAGS)
         self._page = 0
         self._hasFailed = False
         self._guarded(self._load)
@@ -77,7 +83,7 @@ class Ledger:
         if tag in self._seen:
             return True
         isKnown = self._guarded(lambda: self._note(tag))
-        self._remember(tag)
+        self._seen.add(tag)
         return isKnown
 
     # --- inside -------------------------------------------------------------
@@ -94,14 +100,6 @@ class Ledger:
             self._hasFailed = True
             self._log.warn("A restart will forget handshakes: {error}", error=error)
 
-    def _remember(self, tag: bytes) -> None:
-        if tag in self._seen:
-            return
-        if len(self._byAge) >= self._pages * _TAGS:
-            self._seen.discard(self._byAge.popleft())
-        self._seen.add(tag)
-        self._byAge.append(tag)
-
     def _load(self) -> bool:
         found = (self._read(slot) for slot in range(self._pages))
         for number, tags in sorted(page for page in found if page is not None):
@@ -111,7 +109,7 @@ class Ledger:
 
     def _absorb(self, tags: bytes) -> None:
         for at in range(0, len(tags) - TAG_LENGTH + 1, TAG_LENGTH):
-            self._remember(tags[at : at + TAG_LENGTH])
+            self._seen.add(tags[at : at + TAG_LENGTH])
 
     def _note(self, tag: bytes) -> bool:
         """

@@ -61,7 +61,7 @@ HANDSHAKE_JOURNAL: Final = 24 * 1024
 # --- shadow, Replicant and Starbridge ---------------------------------------
 
 #: Files in which a server remembers handshakes that bear no date, 8191 in each:
-#: some 130,000, as many as an obfs4 server does, in 1 MiB of disk and 20 MB of
+#: some 130,000, as many as an obfs4 server does, in 1 MiB of disk and 4 MB of
 #: memory when all are full.
 LEDGER_PAGES: Final = 16
 
