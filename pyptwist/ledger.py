@@ -118,7 +118,7 @@ class Ledger:
         :returns: whether another listener saw it; else it is written down.
         """
         tags = self._current()
-        if _holds(tags, tag):
+        if tag in self._seen or _holds(tags, tag):
             return True
         assert self._state is not None
         if _hasRoom(tags):
@@ -137,6 +137,10 @@ class Ledger:
         :returns: the tags of the page that is being written, which others may have
             begun.
         """
+        page = self._read(self._page)
+        if page is not None and page[0] > self._page:
+            # They went round the ring, and past us.
+            self._load()
         tags = self._tags(self._page)
         while not _hasRoom(tags) and (following := self._tags(self._page + 1)):
             self._absorb(tags)
