@@ -137,16 +137,22 @@ class Ledger:
         :returns: the tags of the page that is being written, which others may have
             begun.
         """
-        page = self._read(self._page)
-        if page is not None and page[0] > self._page:
-            # They went round the ring, and past us.
-            self._load()
         tags = self._tags(self._page)
+        if not tags and self._isOvertaken():
+            self._load()
+            tags = self._tags(self._page)
         while not _hasRoom(tags) and (following := self._tags(self._page + 1)):
             self._absorb(tags)
             self._page += 1
             tags = following
         return tags
+
+    def _isOvertaken(self) -> bool:
+        """
+        Did others go round the whole ring, and past us?
+        """
+        page = self._read(self._page)
+        return page is not None and page[0] > self._page
 
     def _tags(self, number: int) -> bytes:
         """
