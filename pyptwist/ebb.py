@@ -10,7 +10,6 @@ its heap, and not what is free before that, unless it is asked.
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import sys
 from collections.abc import Callable
@@ -32,10 +31,13 @@ def giveBack() -> None:
     that there is: some 20 milliseconds if that is little more than the program.
     """
     gc.collect()
-    # glibc has it; others need it less.
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
+    try:
+        import ctypes
+
+        ctypes.CDLL(None).malloc_trim(0)
+    except (ImportError, OSError, AttributeError):
+        # Python without libffi, or another libc than glibc, which needs it less.
+        return
 
 
 class Ebb(Service):

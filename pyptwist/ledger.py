@@ -116,7 +116,7 @@ class Ledger:
         :returns: whether another listener saw it; else it is written down.
         """
         tags = self._current()
-        if _holds(tags, tag):
+        if tag in self._seen or _holds(tags, tag):
             return True
         assert self._state is not None
         if _hasRoom(tags):
@@ -136,11 +136,21 @@ class Ledger:
             begun.
         """
         tags = self._tags(self._page)
+        if not tags and self._isOvertaken():
+            self._load()
+            tags = self._tags(self._page)
         while not _hasRoom(tags) and (following := self._tags(self._page + 1)):
             self._absorb(tags)
             self._page += 1
             tags = following
         return tags
+
+    def _isOvertaken(self) -> bool:
+        """
+        Did others go round the whole ring, and past us?
+        """
+        page = self._read(self._page)
+        return page is not None and page[0] > self._page
 
     def _tags(self, number: int) -> bytes:
         """

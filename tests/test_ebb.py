@@ -5,13 +5,16 @@ Tests for ``pyptwist.ebb``.
 from __future__ import annotations
 
 import gc
+import runpy
+import sys
 import weakref
 from typing import Any
+from unittest.mock import patch
 
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from pyptwist import limits
+from pyptwist import ebb, limits
 from pyptwist.ebb import Ebb, giveBack
 from tests.remains import withoutCollector
 
@@ -97,3 +100,13 @@ class EbbTests(SynchronousTestCase):
         giveBack()
         self.assertIsNone(remembered())
         self.assertFalse(gc.isenabled())
+
+    def test_withoutLibrary(self) -> None:
+        """
+        Python may be without what calls the C library: the collector remains.
+        """
+        collected: list[int] = []
+        self.patch(gc, "collect", lambda: collected.append(1))
+        with patch.dict(sys.modules, {"ctypes": None}):
+            runpy.run_path(str(ebb.__file__))["giveBack"]()
+        self.assertEqual(collected, [1])

@@ -129,11 +129,27 @@ class LedgerTests(SynchronousTestCase):
         fresh = tokens(6)
         for token in fresh[:4]:
             self.assertFalse(theirs.seenBefore(token))
-        self.assertTrue(ours.seenBefore(fresh[3]))
+        # In the page that is full by now, and in the next.
         self.assertTrue(ours.seenBefore(fresh[0]))
+        self.assertTrue(ours.seenBefore(fresh[3]))
         self.assertFalse(ours.seenBefore(fresh[4]))
         self.assertTrue(theirs.seenBefore(fresh[4]))
         self.assertEqual(self.pages(), {"seen_1": 1, "seen_2": 2})
+
+    def test_overtaken(self) -> None:
+        """
+        Or goes round the whole ring while nobody comes to us: what it saw is known to
+        us, and not written over.
+        """
+        self.fill(1, tokens(PAGE - 1, "one"))
+        ours = self.ledger()
+        for number in (2, 3, 4):
+            self.fill(number, tokens(5, str(number)))
+        for number in (3, 4):
+            self.assertTrue(ours.seenBefore(tokens(1, str(number))[0]))
+        self.assertFalse(ours.seenBefore(b"next one"))
+        self.assertEqual(self.pages(), {"seen_1": 4, "seen_2": 2, "seen_0": 3})
+        self.assertTrue(self.ledger().seenBefore(b"next one"))
 
     def test_damaged(self) -> None:
         """

@@ -59,10 +59,10 @@ class Signals:
             nothing.
         """
         for number in _SIGNALS:
-            signal.signal(number, self._caught)
+            _take(number, self._caught)
         if isOrphan is not None:
             self._isOrphan = isOrphan
-            signal.signal(_BEREAVED, self._bereaved)
+            _take(_BEREAVED, self._bereaved)
             signalAtParentsDeath(_BEREAVED)
 
     def ignore(self) -> None:
@@ -80,7 +80,7 @@ class Signals:
         Have the kernel end this process soon, whatever it is stuck in: an
         orphan would hold its port for ever.
         """
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        _take(signal.SIGALRM, signal.SIG_DFL)
         signal.alarm(limits.LAST_RESORT)
 
     def _caught(self, number: int, frame: FrameType | None) -> None:
@@ -216,6 +216,12 @@ class InputWatch:
     def connectionLost(self, reason: Failure) -> None:
         # Polling reactors tell of a pipe's end in this way.
         self._onEnd()
+
+
+def _take(number: signal.Signals, handler: Any) -> None:
+    signal.signal(number, handler)
+    # A parent that blocks signals while it starts children hands that on.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})
 
 
 def signalAtParentsDeath(number: signal.Signals) -> bool:

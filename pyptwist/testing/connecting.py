@@ -205,6 +205,22 @@ class ConnectingTests(EndpointCase):
         self.assertAtRest()
         return False
 
+    def test_cancelInConnectionMade(self) -> None:
+        """
+        The application may be the one who gives up, while it is being connected.
+        """
+        attempts: list[Any] = []
+        applications = Applications(lambda _: attempts[0].cancel())
+        attempts.append(self.connecting(applications=applications)[0])
+        self.network.pump()
+        self.failureResultOf(attempts[0], ConnectingCancelledError)
+        self.assertEqual(
+            len(applications.built[0].lost),
+            1,
+            "an application that cancels its attempt has to hear of the connection's end, once",
+        )
+        self.assertAtRest()
+
     def test_noProtocol(self) -> None:
         """
         A factory may refuse to build: the attempt fails, or the client is

@@ -254,6 +254,17 @@ class SignalsTests(SynchronousTestCase):
             function(*arguments)
         self.assertEqual(self.names, ["SIGTERM", "SIGINT"])
 
+    def test_blocked(self) -> None:
+        """
+        Signals that the parent has blocked arrive all the same.
+        """
+        numbers = {signal.SIGTERM, signal.SIGINT, signal.SIGUSR2, signal.SIGALRM}
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+        self.addCleanup(signal.pthread_sigmask, signal.SIG_SETMASK, before)
+        self.signals.start(lambda: False)
+        self.signals.armLastResort()
+        self.assertFalse(signal.pthread_sigmask(signal.SIG_BLOCK, ()) & numbers)
+
     def test_bereaved(self) -> None:
         """
         The kernel tells when the thread ends that started us: that is the end if it

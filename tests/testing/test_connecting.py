@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.error import ConnectingCancelledError
 from twisted.internet.interfaces import IProtocolFactory, IStreamClientEndpoint
 from twisted.internet.protocol import Factory, Protocol
 from zope.interface import implementer
@@ -51,7 +52,8 @@ class BrokenAttemptTests(BrokenCase):
         """
         What is wrapped, and not changed, passes.
         """
-        names = ("test_cancelAfterConnect", "test_refused", "test_noProtocol")
+        cancelled = ("test_cancelAfterConnect", "test_cancelInConnectionMade")
+        names = (*cancelled, "test_refused", "test_noProtocol")
         self.assertEqual(self.failures(wrapped(Wrapping), *names), [])
 
     def test_deaf(self) -> None:
@@ -67,6 +69,28 @@ class BrokenAttemptTests(BrokenCase):
 
         for name in ("test_cancelBeforeConnect", "test_cancelAfterConnect"):
             self.assertFails(wrapped(Deaf), name)
+
+    def test_halfDeaf(self) -> None:
+        """
+        Keeps the connection of an application that has cancelled it.
+        """
+
+        class HalfDeaf(Wrapping):
+            def connect(self, protocolFactory: IProtocolFactory) -> Deferred[Any]:
+                def cancel(result: Deferred[Any]) -> None:
+                    result.errback(ConnectingCancelledError(None))
+
+                def tell(outcome: Any) -> None:
+                    if not result.called:
+                        result.callback(outcome)
+
+                result: Deferred[Any] = Deferred(cancel)
+                super().connect(protocolFactory).addBoth(tell)
+                return result
+
+        self.assertFails(
+            wrapped(HalfDeaf), "test_cancelInConnectionMade", "hear of the connection's end"
+        )
 
     def test_otherCause(self) -> None:
         """

@@ -103,7 +103,7 @@ class Link:
         # Before the name is looked up: where UDP is forbidden, so is that.
         self._bind(_IPV4)
         self._parts.context.metrics.handshakesBegun += 1
-        result: Deferred[IProtocol] = Deferred(lambda _: self._cancelled())
+        result: Deferred[IProtocol] = Deferred(self._cancelled)
         self._result = result
         self._finding = lookUp(self._parts.context.reactor, target.host)
         self._finding.addCallback(self._found, target.port).addErrback(self._failed)
@@ -147,8 +147,11 @@ class Link:
     def _tooLate(self) -> None:
         self._failed(Failure(HandshakeTimeout()))
 
-    def _cancelled(self) -> None:
-        self._failed(Failure(ConnectingCancelledError(addressOf(self._server))))
+    def _cancelled(self, result: Deferred[IProtocol]) -> None:
+        reason = Failure(ConnectingCancelledError(addressOf(self._server)))
+        self._failed(reason)
+        if not result.called:  # by the application, which is just being connected
+            result.errback(reason)
 
     def _failed(self, reason: Failure) -> None:
         result, self._result = self._result, None
