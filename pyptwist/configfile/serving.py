@@ -12,6 +12,7 @@ from typing import Any, Final, NoReturn
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.error import CannotListenError
 from twisted.logger import ILogObserver, Logger
 from twisted.python.failure import Failure
 
@@ -125,13 +126,14 @@ class Listeners(Service):
         except (Exception, SystemExit) as error:
             if self.running:
                 self._complain(f"{section.name}: {explain(error)}")
-                if not isinstance(error, PTError):
+                # Whoever has the port, it is not this program's fault.
+                if not isinstance(error, PTError | CannotListenError):
                     self._log.failure("{name} cannot start", name=section.name)
             return False
         self._launched.append(launched)
         wanted = section.configuration
         what = f"{section.method} {wanted.role.value}"
-        self._say(f"{section.name}: {what} on {launched.address}, mode {wanted.mode.value}")
+        self._say(f"{section.name}: {what} on {launched.listening}, mode {wanted.mode.value}")
         self._settle(section, side, launched)
         return True
 

@@ -60,6 +60,13 @@ class Launched:
         """
         if self.clientAddress is not None:
             return self.clientAddress
+        return self.listening
+
+    @property
+    def listening(self) -> HostPort:
+        """
+        Where it listens.
+        """
         host = self.port.getHost()
         return HostPort(host.host, host.port)
 

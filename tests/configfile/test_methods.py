@@ -57,6 +57,20 @@ class RehearseTests(SynchronousTestCase):
         ):
             self.assertEqual(len(self.rehearse(client + more)), problems, more)
 
+    def test_datagrams(self) -> None:
+        """
+        What needs UDP cannot be where there is none.
+        """
+        stacks = '[stacks]\nunder = "kcp|b64"\nover = "b64|kcp"\n'
+        for method in ("kcp", "over"):
+            client = f'[[client]]\nmethod = "{method}"\nserver = "192.0.2.1:1"\n'
+            self.assertEqual(self.rehearse(stacks + client), [])
+            (problem,) = self.rehearse(f'{stacks}{client}proxy = "socks5://192.0.2.2:1"\n')
+            self.assertIn(f"{method} needs UDP, which cannot pass the upstream proxy", problem)
+        (problem,) = self.rehearse(stacks + _SERVER.replace("obfs4", "under"))
+        self.assertIn("kcp needs UDP", problem)
+        self.assertIn("the last one of a stack", problem)
+
     def test_foreign(self) -> None:
         """
         A method that ends the program, or fails as it likes, is one problem.

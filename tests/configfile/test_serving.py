@@ -8,11 +8,13 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.error import CannotListenError
 from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from pyptwist import limits
+from pyptwist.addresses import HostPort
 from pyptwist.arguments import Arguments
 from pyptwist.configfile.plan import parse
 from pyptwist.configfile.sections import Section
@@ -181,6 +183,27 @@ class ListenersTests(SynchronousTestCase):
         self.assertEqual(self.complaints, ["server-one: KeyError: 'x'"])
         self.assertEqual(len(events), 1)
         self.assertEqual(len(self.flushLoggedErrors(KeyError)), 1)
+
+    def test_clientAddress(self) -> None:
+        """
+        The operator is told where it listens, whatever bridge lines say.
+        """
+        self.run_()
+        side = self.sides["server-one"]
+        launched = Launched("one", side.port, side.factory, Arguments(), HostPort("192.0.2.9", 1))
+        side.launching.callback(launched)
+        self.assertEqual(self.said[0], "server-one: one server on 192.0.2.1:443, mode socks5")
+
+    def test_taken(self) -> None:
+        """
+        A port that somebody else has is told in one line.
+        """
+        self.run_()
+        error = CannotListenError("192.0.2.1", 443, OSError(98, "taken"))
+        self.sides["server-one"].launching.errback(error)
+        (complaint,) = self.complaints
+        self.assertIn("[Errno 98] taken", complaint)
+        self.assertEqual(self.flushLoggedErrors(), [])
 
     def test_tooSlow(self) -> None:
         self.run_()
