@@ -174,8 +174,8 @@ class Methods:
         """
         :param name: of a method, or an expression.
         :returns: the ``IClientTransport``.
-        :raises UnknownMethod: if there is none; the text names those that are
-            installed.
+        :raises UnknownMethod: if there is none, or it plays the other role alone; the
+            text names those that are installed, or says so.
         :raises RegistryError: if there are two.
         """
         return self._named(name, IClientTransport)
