@@ -287,6 +287,7 @@ class ClientTests(ParserCase):
             with self.subTest(text=text):
                 error = self.refused(text)
                 self.assertIn("pt:METHOD:HOST:PORT", error)
+                self.assertIn(r"each colon is written \:", error)
                 self.assertIn("pt:bridge=METHOD", error)
 
     def test_unescaped(self) -> None:
