@@ -13,10 +13,10 @@ from pyptwist.configfile.misspelt import watched
 from pyptwist.configfile.plan import Plan
 from pyptwist.configfile.sections import Section
 from pyptwist.configfile.tables import nearest
-from pyptwist.errors import ConfigurationError, PTError
+from pyptwist.errors import PTError
 from pyptwist.interfaces import Context
 from pyptwist.ipc.configuration import Mode
-from pyptwist.ipc.launch import outside
+from pyptwist.ipc.launch import outside, requirePassage
 from pyptwist.metrics import Metrics
 from pyptwist.network import DirectNetwork
 from pyptwist.registry import (
@@ -102,12 +102,7 @@ def rehearseClient(section: Section, method: Any, context: Context) -> None:
     loadClient = getattr(method, "loadClient", None)
     if loadClient is not None:
         loadClient()
-    proxied = section.configuration.upstreamProxy is not None
-    if proxied and getattr(method, "needsDatagrams", False):
-        raise ConfigurationError(
-            f"{section.method} needs UDP, which cannot pass the upstream proxy: leave out"
-            " 'proxy', or take another method"
-        )
+    requirePassage(section.method, method, section.configuration)
     target, arguments = section.server
     if target is not None or section.configuration.mode is not Mode.SOCKS5:
         method.clientEndpoint(context, target, arguments)

@@ -307,6 +307,18 @@ class ClientSideTests(SideCase):
             self.finish(self.side().launch("hello"))
             self.assertEqual(len(events), 1)
 
+    def test_upstreamProxy(self) -> None:
+        """
+        A method by UDP is refused behind an upstream proxy, before anybody connects.
+        """
+        kcp = "pyptwist.transports.kcp.method.Kcp"
+        self.found.append(TransportPlugin("kcp", client=kcp, server=kcp))
+        self.finish(self.side().launch("kcp"))
+        side = self.side(upstreamProxy=UpstreamProxy.parse("socks5://192.0.2.2:1"))
+        error = self.failure(side.launch("kcp"))
+        self.assertIn("kcp needs UDP, which cannot pass the upstream proxy", str(error))
+        self.finish(side.launch("hello"))
+
     def test_unknown(self) -> None:
         """
         A name that nobody has is an error.
