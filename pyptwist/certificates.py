@@ -96,7 +96,7 @@ class CertificateFiles:
             self._log.info("The certificate was read anew")
 
     def _load(self) -> SSL.Context:
-        certificate, key = (_read(file) for file in self._files)
+        certificate, key = map(_read, ("cert", "key"), self._files)
         try:
             chain = x509.load_pem_x509_certificates(certificate)
         except ValueError:
@@ -174,13 +174,15 @@ class _TLSServerEndpoint:
         return listening
 
 
-def _read(file: str) -> bytes:
+def _read(option: str, file: str) -> bytes:
     try:
         with Path(file).open("rb") as opened:
             data = opened.read(limits.CERTIFICATES + 1)
     except (OSError, ValueError) as error:
         problem = getattr(error, "strerror", None) or "no such file"
-        raise ConfigurationError(f"{file} cannot be read: {problem}") from None
+        raise ConfigurationError(
+            f"the file of {option!r}, {os.path.abspath(file)}, cannot be read: {problem}"
+        ) from None
     if len(data) > limits.CERTIFICATES:
-        raise ConfigurationError(f"{file} is too large")
+        raise ConfigurationError(f"the file of {option!r} is too large")
     return data

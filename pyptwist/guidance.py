@@ -5,6 +5,7 @@ What to tell somebody who runs the program by hand.
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Mapping
 
@@ -36,8 +37,8 @@ and when it has run, this prints its bridge line:
 
 To serve without tor, any program on either side:
 
-    {command} -server -transport {method} -bindhost 0.0.0.0 -bindport 8443 -target 127.0.0.1:80
-    {command} -client -transport {method} -options '{{"serverAddress": "192.0.2.1:8443", ...}}'
+    {standalone} -server -transport {method} -bindhost 0.0.0.0 -bindport 8443 -target 127.0.0.1:80
+    {standalone} -client -transport {method} -options '{{"serverAddress": "192.0.2.1:8443", ...}}'
 
 To see everything at work on this machine, without tor:
 
@@ -54,14 +55,17 @@ def guidance(argument: str, stacks: Mapping[str, str] | None = None) -> str:
     :returns: what to do, in commands with absolute paths: tor looks nothing up.
     """
     names = list(stacks or ["obfs4"])
-    program = _words(_program(argument))
+    program, command = _words(_program(argument)), _words(_command(argument))
+    definitions = _definitions(stacks or {})
     return _TEXT.format(
         version=pyptwist.__version__,
         method=names[0],
         methods=",".join(names),
         program=program,
-        launcher=" ".join([program, *_definitions(stacks or {})]),
-        command=_words(_command(argument)),
+        launcher=" ".join([program, *definitions]),
+        command=command,
+        # A shell does know quotes, and what a | is.
+        standalone=" ".join([command, *map(shlex.quote, definitions)]),
     ).rstrip()
 
 
@@ -71,8 +75,9 @@ def _definitions(stacks: Mapping[str, str]) -> list[str]:
         blanks, and knows no quotes.
     """
     return [
-        f"--stack {name}={formatExpression(parseExpression(text))}"
+        word
         for name, text in stacks.items()
+        for word in ("--stack", f"{name}={formatExpression(parseExpression(text))}")
     ]
 
 

@@ -111,6 +111,8 @@ class Context:
 class ITransportMethod(Interface):
     """
     One pluggable transport, such as obfs4.
+
+    One that is carried by UDP has an attribute ``needsDatagrams``, which is True.
     """
 
     name: str = Attribute("PT name, matching ``[A-Za-z_][A-Za-z0-9_]*``.")

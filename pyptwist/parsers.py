@@ -54,6 +54,7 @@ _CLIENT_FORM = (
     r"server, or pt:bridge=METHOD HOST\:PORT key=value ..."
 )
 _SERVER_FORM = "pt:METHOD:PORT:key=value..."
+_COLONS = r"; within a value, as in a URL, each colon is written \:"
 
 
 @implementer(IPlugin, IStreamClientEndpointStringParserWithReactor)
@@ -112,7 +113,7 @@ class ServerParser:
         from pyptwist.network import DirectNetwork
 
         if len(args) != 2:
-            raise ConfigurationError(f"a pt server is written {_SERVER_FORM}")
+            raise ConfigurationError(f"a pt server is written {_SERVER_FORM}{_COLONS}")
         name, port = args
         interface = kwargs.pop("interface", "0.0.0.0")  # noqa: S104 - it is the public side
         network = DirectNetwork(reactor)
@@ -131,7 +132,7 @@ def _clientTarget(
         server = Remote.parse(line)
         return server.method, server.target, server.arguments.updated(Arguments(kwargs))
     if line is not None or len(args) not in (1, 3):
-        raise ConfigurationError(f"a pt client is written {_CLIENT_FORM}")
+        raise ConfigurationError(f"a pt client is written {_CLIENT_FORM}{_COLONS}")
     if len(args) == 1:
         return args[0], *located(Arguments(kwargs), None)
     name, host, port = args

@@ -42,8 +42,8 @@ class AddressRanges:
         except ValueError:
             # Python's own text shows the address.
             raise ConfigurationError(
-                f"the option {option!r} must be a list of addresses and networks, such as"
-                f" 192.0.2.1,10.0.0.0/8 or {LOOPBACK}"
+                f"the option {option!r} must be IP addresses and networks (ADDRESS/BITS), with"
+                f" commas between them, or {LOOPBACK}"
             ) from None
 
     def __contains__(self, host: object) -> bool:

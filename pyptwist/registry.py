@@ -91,6 +91,15 @@ class TransportPlugin:
         """
         return bool(getattr(_load(self.name, self._server), "admitsAnybody", False))
 
+    @property
+    def needsDatagrams(self) -> bool:
+        """
+        See ``ITransportMethod``.
+        """
+        return bool(
+            getattr(_load(self.name, self._server or self._client), "needsDatagrams", False)
+        )
+
     def loadClient(self) -> None:
         """
         Import the client's code now, for who must know whether it can be.
@@ -165,8 +174,8 @@ class Methods:
         """
         :param name: of a method, or an expression.
         :returns: the ``IClientTransport``.
-        :raises UnknownMethod: if there is none; the text names those that are
-            installed.
+        :raises UnknownMethod: if there is none, or it plays the other role alone; the
+            text names those that are installed, or says so.
         :raises RegistryError: if there are two.
         """
         return self._named(name, IClientTransport)
@@ -208,13 +217,26 @@ class Methods:
             return Stack(name, methods=self)
         plugins = self._plugins(role)
         if name not in self._stacks:
-            return methodNamed(name, plugins)
+            try:
+                return methodNamed(name, plugins)
+            except UnknownMethod:
+                self._requireRole(name, role)
+                raise
         for plugin in plugins:
             if getattr(plugin, "name", None) == name:
                 raise RegistryError(
                     f"{_module(plugin)} defines a method {name!r}; give the stack another name"
                 )
         return self._stacks[name]
+
+    def _requireRole(self, name: str, role: InterfaceClass) -> None:
+        other, only = (
+            (IClientTransport, "client")
+            if role is IServerTransport
+            else (IServerTransport, "server")
+        )
+        if any(getattr(plugin, "name", None) == name for plugin in self._plugins(other)):
+            raise UnknownMethod(f"the transport method {name!r} can be a {only} alone")
 
 
 def _load(name: str, dotted: str | None) -> Any:

@@ -105,6 +105,18 @@ class Stack:
         layers = self._layers(isClient=False).values()
         return all(getattr(method, "admitsAnybody", False) for method in layers)
 
+    @property
+    def needsDatagrams(self) -> bool:
+        """
+        Does the lowest layer?
+        """
+        try:
+            layers = self._layers(isClient=True)
+        except ConfigurationError:
+            layers = self._layers(isClient=False)  # of servers alone
+        *_, bottom = layers.values()
+        return bool(getattr(bottom, "needsDatagrams", False))
+
     def loadClient(self) -> None:
         """
         Find the layers, and import their code, for who must know whether that
@@ -196,6 +208,11 @@ class Stack:
         methods = self._layers(isClient)
         split = splitArguments(arguments, methods)
         top, *_, bottom = methods
+        for name in methods:
+            if name != bottom and getattr(methods[name], "needsDatagrams", False):
+                raise ConfigurationError(
+                    f"{name} needs UDP, which no layer carries: it must be the last one of a stack"
+                )
         state = context.stateDirectory
         layers: list[_Layer] = []
         made: tuple[Any, ...] = (self.name,)

@@ -132,10 +132,14 @@ class CertificateTests(SynchronousTestCase):
         issued, other = self.issue("a.example"), self.issue("b.example")
         certificate, key = self.write(issued)
         for name, data, words in (
-            ("certificate.pem", None, "No such file"),
+            (
+                "certificate.pem",
+                None,
+                f"'cert', {Path(certificate).absolute()}, cannot be read: No such file",
+            ),
             ("certificate.pem", b"nonsense", "'cert' must hold certificates"),
-            ("certificate.pem", bytes(2_000_000), "too large"),
-            ("key.pem", None, "No such file"),
+            ("certificate.pem", bytes(2_000_000), "'cert' is too large"),
+            ("key.pem", None, f"'key', {Path(key).absolute()}, cannot be read: No such file"),
             ("key.pem", issued.certificate, "'key' must hold a private key"),
             ("key.pem", other.key, "do not belong together"),
         ):

@@ -91,14 +91,17 @@ class ApplicationTests(TestCase):
 
     async def test_echo(self) -> None:
         """
-        The server prints a bridge line; with it, the client reaches it.
+        The server prints a bridge line; with it, the client reaches it.  So it is with
+        a stack that is written out.
         """
-        state = freshDirectory(self)
-        server = self.start("echo_server.py", f"pt:obfs4:0:interface=127.0.0.1:state={state}")
-        bridge = (await server.whenLine("^Bridge (.*)$"))[1]
-        client = self.start("echo_client.py", "pt:bridge=" + bridge.replace(":", r"\:"))
-        await client.whenLine("^obfs4 carried: is anybody there\\?$")
-        self.assertEqual((await client.whenEnded()).code, 0)
+        for method, name in (("obfs4", "obfs4"), ("smux|kcp", "smux_kcp")):
+            state = freshDirectory(self)
+            text = f"pt:{method}:0:interface=127.0.0.1:state={state}"
+            server = self.start("echo_server.py", text)
+            bridge = (await server.whenLine("^Bridge (.*)$"))[1]
+            client = self.start("echo_client.py", "pt:bridge=" + bridge.replace(":", r"\:"))
+            await client.whenLine(f"^{name} carried: is anybody there\\?$")
+            self.assertEqual((await client.whenEnded()).code, 0)
 
     async def test_aio(self) -> None:
         """

@@ -260,6 +260,8 @@ class GuidanceTests(SynchronousTestCase):
             "    Bridge b64_obfs4 192.0.2.1:8443 ...\n",
             "    ServerTransportListenAddr b64_obfs4 0.0.0.0:8443\n",
             f"Options: {self.bin}/twistd pt --help",
+            " --stack 'b64_obfs4=obfs4|b64' --stack 'double=obfs4|obfs4' -server -transport b64_",
+            " --stack 'b64_obfs4=obfs4|b64' --stack 'double=obfs4|obfs4' -client -transport b64_",
         ):
             self.assertIn(line, text + "\n")
 

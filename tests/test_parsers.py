@@ -287,6 +287,7 @@ class ClientTests(ParserCase):
             with self.subTest(text=text):
                 error = self.refused(text)
                 self.assertIn("pt:METHOD:HOST:PORT", error)
+                self.assertIn(r"each colon is written \:", error)
                 self.assertIn("pt:bridge=METHOD", error)
 
     def test_unescaped(self) -> None:
@@ -524,11 +525,12 @@ class ServerTests(ParserCase):
 
     def test_unknownMethod(self) -> None:
         """
-        The error tells which there are; a method that is a client only is none.
+        The error tells which there are, or that the method is a client only.
         """
-        for name in ("nothing", "reach"):
-            error = self.refused(f"pt:{name}:443", serverFromString)
-            self.assertTrue(error.endswith("installed: noting"), error)
+        error = self.refused("pt:nothing:443", serverFromString)
+        self.assertTrue(error.endswith("installed: noting"), error)
+        error = self.refused("pt:reach:443", serverFromString)
+        self.assertTrue(error.endswith("'reach' can be a client alone"), error)
 
 
 class Talker(Protocol):

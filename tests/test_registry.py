@@ -27,6 +27,7 @@ from pyptwist.interfaces import (
 from pyptwist.registry import (
     RegistryError,
     TransportPlugin,
+    UnknownMethod,
     clientTransport,
     clientTransports,
     serverTransport,
@@ -290,11 +291,21 @@ class DiscoveryTests(SynchronousTestCase):
         Asking for what is not there tells what is, for that role.
         """
         installPlugins(self, {"somebodys": PLUGIN})
-        error = self.assertRaises(ConfigurationError, clientTransport, "listen")
-        self.assertIn("'listen'", str(error))
+        error = self.assertRaises(ConfigurationError, clientTransport, "nix")
+        self.assertIn("'nix'", str(error))
         self.assertIn("installed: both, reach", str(error))
-        error = self.assertRaises(ConfigurationError, serverTransport, "reach")
+        error = self.assertRaises(ConfigurationError, serverTransport, "nix")
         self.assertIn("installed: both, listen", str(error))
+
+    def test_roleAlone(self) -> None:
+        """
+        Who asks for the role that a method does not play is told so.
+        """
+        installPlugins(self, {"somebodys": PLUGIN})
+        error = self.assertRaises(UnknownMethod, clientTransport, "listen")
+        self.assertIn("'listen' can be a server alone", str(error))
+        error = self.assertRaises(UnknownMethod, serverTransport, "reach")
+        self.assertIn("'reach' can be a client alone", str(error))
 
     def test_ours(self) -> None:
         """

@@ -13,16 +13,15 @@ from twisted.internet.task import react
 from twisted.protocols.wire import Echo
 
 from pyptwist.addresses import HostPort
-from pyptwist.bridgeline import BridgeLine
 
 
 async def main(reactor, description):
     endpoint = serverFromString(reactor, description)
     port = await endpoint.listen(Factory.forProtocol(Echo))
     address = port.getHost()
-    name = description.split(":")[1]
-    where = HostPort(address.host, address.port)
-    print(BridgeLine(name, where, None, endpoint.clientArguments), flush=True)
+    words = [description.split(":")[1], str(HostPort(address.host, address.port))]
+    words += [f"{key}={value}" for key, value in endpoint.clientArguments.texts()]
+    print("Bridge", *words, flush=True)
     await Deferred()  # serve until the process is ended
 
 

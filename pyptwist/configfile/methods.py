@@ -9,13 +9,14 @@ from typing import Any
 
 from pyptwist import decoy
 from pyptwist.arguments import Arguments
+from pyptwist.configfile.misspelt import watched
 from pyptwist.configfile.plan import Plan
 from pyptwist.configfile.sections import Section
 from pyptwist.configfile.tables import nearest
 from pyptwist.errors import PTError
 from pyptwist.interfaces import Context
 from pyptwist.ipc.configuration import Mode
-from pyptwist.ipc.launch import outside
+from pyptwist.ipc.launch import outside, requirePassage
 from pyptwist.metrics import Metrics
 from pyptwist.network import DirectNetwork
 from pyptwist.registry import (
@@ -42,7 +43,7 @@ def rehearse(reactor: Any, plan: Plan) -> list[str]:
             methods.check()
         except Exception as error:
             problems.append(f"[stacks]: {explain(error)}")
-        for number, section in enumerate(plan.sections):
+        for number, (section, options) in enumerate(map(watched, plan.sections)):
             state = StateDirectory(directory).subdirectory(str(number))
             context = contextOf(reactor, section, state, methods)
             try:
@@ -53,6 +54,7 @@ def rehearse(reactor: Any, plan: Plan) -> list[str]:
                     rehearseClient(section, method, context)
             except (Exception, SystemExit) as error:
                 problems.append(f"{section.where}: {explain(error)}")
+            problems += [f"{section.where}, {text}" for text in options.misspelt()]
     return problems
 
 
@@ -100,6 +102,7 @@ def rehearseClient(section: Section, method: Any, context: Context) -> None:
     loadClient = getattr(method, "loadClient", None)
     if loadClient is not None:
         loadClient()
+    requirePassage(section.method, method, section.configuration)
     target, arguments = section.server
     if target is not None or section.configuration.mode is not Mode.SOCKS5:
         method.clientEndpoint(context, target, arguments)

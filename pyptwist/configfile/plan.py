@@ -11,6 +11,7 @@ import os
 import shlex
 import stat
 import tomllib
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -18,10 +19,11 @@ from typing import Any, Final
 from pyptwist import limits
 from pyptwist.configfile.sections import CLIENT, SERVER, Section, client, server
 from pyptwist.configfile.tables import FileProblems, Table
-from pyptwist.errors import ConfigurationError
+from pyptwist.errors import ConfigurationError, PTError
 from pyptwist.expressions import parseDefinition
 from pyptwist.ipc.configuration import Role
 from pyptwist.ipc.parsing import DEFAULT_STATE
+from pyptwist.registry import Methods
 from pyptwist.safelog import LEVELS
 
 #: The keys that there can be, by table.
@@ -124,7 +126,7 @@ def parse(data: bytes, directory: str, defaultState: str = DEFAULT_STATE) -> Pla
     ]
     if not problems and not sections:
         top.problem("", "there is neither a [[server]] nor a [[client]]")
-    _distinct(sections, problems)
+    _distinct(sections, stacks, problems)
     if problems:
         raise FileProblems(problems)
     return Plan(tuple(sections), stacks, state, log, exitOnStdinClose)
@@ -188,14 +190,30 @@ def _sections(
     return [section for section in read if section is not None]
 
 
-def _distinct(sections: list[Section], problems: list[str]) -> None:
+def _distinct(sections: list[Section], stacks: Mapping[str, str], problems: list[str]) -> None:
     """
     What may be there once only: names, directories, and ports.
     """
+    sockets = Counter(section.socket for section in sections)
     for what in ("name", "state", "listen"):
         taken: dict[object, Section] = {}
         for section in sections:
-            value = section.unique[what]
+            value = section.unique.get(what)
+            if what == "listen" and (address := section.socket) is not None:
+                # Methods are asked only if they must be: that takes its time.
+                value = address, sockets[address] > 1 and _isUDP(section, stacks)
             other = section if value is None else taken.setdefault(value, section)
             if other is not section:
                 problems.append(f"{section.where}, {what}: this is the same as {other.where}'s")
+
+
+def _isUDP(section: Section, stacks: Mapping[str, str]) -> bool:
+    """
+    :returns: does it listen for datagrams, or else for connections?
+    """
+    if not section.isServer:
+        return section.configuration.mode.isDatagrams
+    try:
+        return bool(getattr(Methods(stacks).server(section.method), "needsDatagrams", False))
+    except (PTError, ImportError):
+        return False  # somebody else says what is wrong with it

@@ -93,20 +93,18 @@ class Section:
         return {
             "name": self.name,
             "state": self.configuration.stateLocation,
-            "listen": self._socket(),
         }
 
-    def _socket(self) -> tuple[bool, HostPort] | None:
+    @property
+    def socket(self) -> HostPort | None:
         """
-        :returns: whether it is UDP's, and where it listens; None where the kernel
-            chooses, or systemd.
+        Where it listens; None where the kernel chooses, or systemd.
         """
         wanted = self.configuration
         if self.isServer and "systemd-socket" in wanted.options[self.method]:
             return None
         address = wanted.binds[self.method] if self.isServer else wanted.listen
-        isUDP = not self.isServer and wanted.mode.isDatagrams
-        return (isUDP, address) if address.port else None
+        return address if address.port else None
 
     @property
     def server(self) -> tuple[HostPort | None, Arguments]:

@@ -12,11 +12,13 @@ from typing import Any, Final, NoReturn
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.error import CannotListenError
 from twisted.logger import ILogObserver, Logger
 from twisted.python.failure import Failure
 
 from pyptwist import limits, safelog
 from pyptwist.configfile.methods import contextOf, explain, find, rehearseClient
+from pyptwist.configfile.misspelt import watched
 from pyptwist.configfile.plan import Log, Plan, exposure, read
 from pyptwist.configfile.sections import Section
 from pyptwist.configfile.tables import FileProblems
@@ -118,32 +120,41 @@ class Listeners(Service):
         """
         :returns: whether it listens.
         """
+        looked, options = watched(section)
         try:
-            side = self._side(section)
+            side = self._side(section, looked)
             launching = Deferred.fromCoroutine(side.launch(section.method))
             launched = await launching.addTimeout(limits.LISTEN, self._reactor, _tooSlow)
         except (Exception, SystemExit) as error:
             if self.running:
                 self._complain(f"{section.name}: {explain(error)}")
-                if not isinstance(error, PTError):
+                # Whoever has the port, it is not this program's fault.
+                if not isinstance(error, PTError | CannotListenError):
                     self._log.failure("{name} cannot start", name=section.name)
             return False
+        finally:
+            for text in options.misspelt() if self.running else ():
+                self._complain(f"{section.name}, {text}")
         self._launched.append(launched)
         wanted = section.configuration
         what = f"{section.method} {wanted.role.value}"
-        self._say(f"{section.name}: {what} on {launched.address}, mode {wanted.mode.value}")
+        self._say(f"{section.name}: {what} on {launched.listening}, mode {wanted.mode.value}")
         self._settle(section, side, launched)
         return True
 
-    def _side(self, section: Section) -> ClientSide | ServerSide:
+    def _side(self, section: Section, looked: Section) -> ClientSide | ServerSide:
+        """
+        :param looked: the same section, for the first look at its options; a client's
+            applications bring theirs without end, which nothing is to remember.
+        """
         wanted = section.configuration
         state = StateDirectory(wanted.stateLocation)
         context = contextOf(self._reactor, section, state, self._methods)
         local = DirectNetwork(self._reactor)
         method = find(self._plan, self._methods, section)
         if section.isServer:
-            return ServerSide(context, local, self._methods, wanted)
-        rehearseClient(section, method, context)
+            return ServerSide(context, local, self._methods, looked.configuration)
+        rehearseClient(looked, method, context)
         return ClientSide(context, local, self._methods, wanted)
 
     def _settle(self, section: Section, side: ClientSide | ServerSide, launched: Launched) -> None:

@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
+from twisted.internet.error import CannotListenError
 from twisted.logger import Logger, LogLevel
 
 from pyptwist import __version__, limits
@@ -152,8 +153,10 @@ class Child(Service):
         """
         if isinstance(error, PTError):
             return scrub(str(error))
-        # The parent hears of it by the line, not by a LOG as well.
-        self._log.failure("{name} could not be launched", level=LogLevel.info, name=name)
+        # The parent hears of it by the line, not by a LOG as well; and a port that
+        # somebody else has is told by that.
+        if not isinstance(error, CannotListenError):
+            self._log.failure("{name} could not be launched", level=LogLevel.info, name=name)
         return scrub(f"{type(error).__name__}: {error}")
 
     def _settle(self) -> None:

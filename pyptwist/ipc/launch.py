@@ -35,6 +35,18 @@ if TYPE_CHECKING:
 _log = Logger()
 
 
+def requirePassage(name: str, method: Any, wanted: Configuration) -> None:
+    """
+    :param method: a client's.
+    :raises ConfigurationError: if nothing of it can pass the upstream proxy.
+    """
+    if wanted.upstreamProxy is not None and getattr(method, "needsDatagrams", False):
+        raise ConfigurationError(
+            f"{name} needs UDP, which cannot pass the upstream proxy: leave the proxy out,"
+            " or take another method"
+        )
+
+
 @dataclass(frozen=True)
 class Launched:
     """
@@ -60,6 +72,13 @@ class Launched:
         """
         if self.clientAddress is not None:
             return self.clientAddress
+        return self.listening
+
+    @property
+    def listening(self) -> HostPort:
+        """
+        Where it listens.
+        """
         host = self.port.getHost()
         return HostPort(host.host, host.port)
 
@@ -132,6 +151,7 @@ class ClientSide:
         loadClient = getattr(method, "loadClient", None)
         if loadClient is not None:
             loadClient()
+        requirePassage(name, method, self._configuration)
         with self._holding(name):
             launched = await self._listen(name, method)
         if not launched.address.isLoopback:

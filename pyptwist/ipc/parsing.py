@@ -202,7 +202,9 @@ def _methods(settings: Settings, role: Role) -> tuple[str, ...]:
             return ()
         raise EnvironmentRefused("neither -transport nor -transports says what to run")
     if setting.name == "-transport" and not isMethodName(setting.text):
-        setting.refuse("this must be the name of one method")
+        setting.refuse(
+            "this must be the name of one method; a stack gets one by --stack NAME=EXPRESSION"
+        )
     # What cannot be a name cannot be one of ours: "ignore PT names that it does
     # not recognize", and let none of it into a line to the parent.
     return tuple(dict.fromkeys(name for name in setting.text.split(",") if isMethodName(name)))

@@ -57,6 +57,51 @@ class RehearseTests(SynchronousTestCase):
         ):
             self.assertEqual(len(self.rehearse(client + more)), problems, more)
 
+    def test_misspelt(self) -> None:
+        """
+        An option that the method does not look for is told if it looked for one
+        that is spelt almost so; others may be those of other versions.
+        """
+        for method, line, meant in (
+            ("meek", "turnarond = 9", "turnaround"),
+            ("webtunnel", 'urll = "https://example.com/x"', "url"),
+            ("shadow", 'cipherNme = "darkstar"', "cipherName"),
+            ("Starbridge", 'serverPrivatKey = "x"', "serverPrivateKey"),
+            ("obfs4", "iat-mod = 1", "iat-mode"),
+            ("kcp", "modee = 1", "mode"),
+        ):
+            text = f"{_SERVER.replace('obfs4', method)}options = {{ {line} }}\n"
+            key = line.partition(" ")[0]
+            self.assertEqual(
+                self.rehearse(text),
+                [f"[[server]] 1, options.{key}: there is no such; is {meant} meant?"],
+            )
+        text = _SERVER.replace("obfs4", "meek") + 'options = { utls = "x", other = 1 }\n'
+        self.assertEqual(self.rehearse(text), [])
+
+    def test_misspeltAndNeeded(self) -> None:
+        """
+        That something is missing is told, and under which name it is there.
+        """
+        text = '[[client]]\nmethod = "obfs4"\nserver = "192.0.2.1:1"\noptions = { crt = "x" }\n'
+        missing, misspelt = self.rehearse(text)
+        self.assertEqual(missing, "[[client]] 1: the argument 'cert' is missing")
+        self.assertTrue(misspelt.endswith("; is cert meant?"), misspelt)
+
+    def test_datagrams(self) -> None:
+        """
+        What needs UDP cannot be where there is none.
+        """
+        stacks = '[stacks]\nunder = "kcp|b64"\nover = "b64|kcp"\n'
+        for method in ("kcp", "over"):
+            client = f'[[client]]\nmethod = "{method}"\nserver = "192.0.2.1:1"\n'
+            self.assertEqual(self.rehearse(stacks + client), [])
+            (problem,) = self.rehearse(f'{stacks}{client}proxy = "socks5://192.0.2.2:1"\n')
+            self.assertIn(f"{method} needs UDP, which cannot pass the upstream proxy", problem)
+        (problem,) = self.rehearse(stacks + _SERVER.replace("obfs4", "under"))
+        self.assertIn("kcp needs UDP", problem)
+        self.assertIn("the last one of a stack", problem)
+
     def test_foreign(self) -> None:
         """
         A method that ends the program, or fails as it likes, is one problem.

@@ -487,6 +487,14 @@ class DistinctTests(PlanCase):
         """
         UDP's ports are others than TCP's; and those of the kernel's choice differ.
         """
+        stacks = b'[stacks]\nover = "obfs4|kcp"\n'
+        for method in ("kcp", "over"):
+            first = written("server", name="udp", method=method)
+            self.assertEqual(len(parsed(stacks + first + written("server")).sections), 2)
+            self.assertWrong(
+                stacks + first + written("server") + written("server", name="c", method=method),
+                "[[server]] 3, listen: this is the same as [[server]] 1's",
+            )
         text = written("client", listen="192.0.2.1:443", mode="STUN", name="udp")
         self.assertEqual(len(parsed(written("server") + text).sections), 2)
         text = written("client", listen="127.0.0.1:0") + written("client", name="b")

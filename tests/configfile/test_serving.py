@@ -8,11 +8,13 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.error import CannotListenError
 from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from pyptwist import limits
+from pyptwist.addresses import HostPort
 from pyptwist.arguments import Arguments
 from pyptwist.configfile.plan import parse
 from pyptwist.configfile.sections import Section
@@ -25,6 +27,7 @@ _TWO = b"""
 method = "one"
 listen = "192.0.2.1:443"
 target = "127.0.0.1:80"
+options = { flavor = 1 }
 [[client]]
 method = "two"
 """
@@ -107,13 +110,16 @@ class ListenersTests(SynchronousTestCase):
         self.said: list[str] = []
         self.complaints: list[str] = []
         self.codes: list[int] = []
+        self.wanted = "another"
         self.sides = {"server-one": Side("It is written."), "client-two": Side(None)}
         plan = parse(_TWO, "/")
         self.listeners = Listeners(
             self.reactor, plan, self.said.append, self.complaints.append, self.codes.append, Line
         )
 
-        def side(section: Section) -> Any:
+        def side(section: Section, looked: Section) -> Any:
+            if section.isServer:
+                looked.configuration.options[section.method].get(self.wanted)
             return self.sides[section.name]
 
         self.patch(self.listeners, "_side", side)
@@ -181,6 +187,47 @@ class ListenersTests(SynchronousTestCase):
         self.assertEqual(self.complaints, ["server-one: KeyError: 'x'"])
         self.assertEqual(len(events), 1)
         self.assertEqual(len(self.flushLoggedErrors(KeyError)), 1)
+
+    def test_clientAddress(self) -> None:
+        """
+        The operator is told where it listens, whatever bridge lines say.
+        """
+        self.run_()
+        side = self.sides["server-one"]
+        launched = Launched("one", side.port, side.factory, Arguments(), HostPort("192.0.2.9", 1))
+        side.launching.callback(launched)
+        self.assertEqual(self.said[0], "server-one: one server on 192.0.2.1:443, mode socks5")
+
+    def test_misspelt(self) -> None:
+        """
+        An option that is similar to one that was looked for is told.
+        """
+        self.wanted = "flavour"
+        self.run_()
+        self.sides["server-one"].succeed("one")
+        text = "server-one, options.flavor: there is no such; is flavour meant?"
+        self.assertEqual(self.complaints, [text])
+
+    def test_misspeltAndNeeded(self) -> None:
+        """
+        If something failed for want of it, behind that.
+        """
+        self.wanted = "flavour"
+        self.run_()
+        self.sides["server-one"].launching.errback(ConfigurationError("it needs a flavour"))
+        self.assertEqual(self.complaints[0], "server-one: it needs a flavour")
+        self.assertEqual(len(self.complaints), 2)
+
+    def test_taken(self) -> None:
+        """
+        A port that somebody else has is told in one line.
+        """
+        self.run_()
+        error = CannotListenError("192.0.2.1", 443, OSError(98, "taken"))
+        self.sides["server-one"].launching.errback(error)
+        (complaint,) = self.complaints
+        self.assertIn("[Errno 98] taken", complaint)
+        self.assertEqual(self.flushLoggedErrors(), [])
 
     def test_tooSlow(self) -> None:
         self.run_()

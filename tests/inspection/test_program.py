@@ -114,7 +114,7 @@ class InspectTests(MainCase):
         A method must be there, and play both roles.
         """
         self.assertIn("installed: plain, reach, strict", self.refused("nix"))
-        self.assertIn("'reach' for this role", self.refused("reach"))
+        self.assertIn("'reach' can be a client alone", self.refused("reach"))
 
     def test_fails(self) -> None:
         """

@@ -175,7 +175,9 @@ class ConversationTests(ChildCase):
             self.assertEqual(
                 self.conversation()[1:], [f"CMETHOD-ERROR one {text}", "CMETHODS DONE"]
             )
-            self.assertEqual(len(self.flushLoggedErrors(type(error))), 1)
+            # A port that somebody else has is nobody's mistake here.
+            expected = 0 if isinstance(error, CannotListenError) else 1
+            self.assertEqual(len(self.flushLoggedErrors(type(error))), expected)
 
     def test_configurationErrorWithAddress(self) -> None:
         """

@@ -50,7 +50,11 @@ _ALWAYS = (
     Row((*_SERVER, "-proxy", "http://127.0.0.1:1"), "-proxy is for a client"),
     # Methods.
     Row(("-client", "-transport", "x", "-transports", "x"), "-transport and -transports exclude"),
-    Row(("-client", "-transport", "x,y"), "-transport: this must be the name of one method"),
+    Row(
+        ("-client", "-transport", "x|y"),
+        "-transport: this must be the name of one method; a stack gets one by --stack"
+        " NAME=EXPRESSION",
+    ),
     # Options.
     Row((*_CLIENT, "-options", "{}", "-optionsFile", "x"), "-options and -optionsFile exclude"),
     Row((*_CLIENT, "-optionsFile", "/nonexistent"), "-optionsFile: it cannot be read: No such"),

@@ -307,6 +307,18 @@ class ClientSideTests(SideCase):
             self.finish(self.side().launch("hello"))
             self.assertEqual(len(events), 1)
 
+    def test_upstreamProxy(self) -> None:
+        """
+        A method by UDP is refused behind an upstream proxy, before anybody connects.
+        """
+        kcp = "pyptwist.transports.kcp.method.Kcp"
+        self.found.append(TransportPlugin("kcp", client=kcp, server=kcp))
+        self.finish(self.side().launch("kcp"))
+        side = self.side(upstreamProxy=UpstreamProxy.parse("socks5://192.0.2.2:1"))
+        error = self.failure(side.launch("kcp"))
+        self.assertIn("kcp needs UDP, which cannot pass the upstream proxy", str(error))
+        self.finish(side.launch("hello"))
+
     def test_unknown(self) -> None:
         """
         A name that nobody has is an error.
@@ -351,7 +363,8 @@ class ClientSideTests(SideCase):
         error = self.failure(side.launch("lame"))
         self.assertIsInstance(error, ConfigurationError)
         self.assertIn("in the stack lame: there is no transport method 'absent'", str(error))
-        self.assertEqual(self.asked, [IClientTransport])
+        # The other role's were asked for, to say so if one of them had the name.
+        self.assertEqual(self.asked, [IClientTransport, IServerTransport])
 
 
 class ServerSideTests(SideCase):

@@ -39,6 +39,7 @@ class Kcp:
     name = "kcp"
     serverSpeaksFirst = False
     admitsAnybody = True
+    needsDatagrams = True
 
     def clientEndpoint(
         self, context: Context, target: HostPort | None, arguments: Arguments

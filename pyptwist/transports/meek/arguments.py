@@ -152,7 +152,7 @@ def _url(text: str) -> tuple[str, str, str]:
         raise ConfigurationError("the argument 'url' is no URL") from None
     if parts.scheme not in _PORTS or not parts.netloc or "@" in parts.netloc:
         raise ConfigurationError(
-            "the argument 'url' must begin with http:// or https://, and a host"
+            "the argument 'url' must begin with https or http, and have a host"
         )
     path = parts.path or "/"
     return parts.scheme, parts.netloc, f"{path}?{parts.query}" if parts.query else path

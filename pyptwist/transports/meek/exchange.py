@@ -122,7 +122,9 @@ class Exchange:
         response = await connection.request(request)
         collected = await self._collected(response)
         if response.code != 200:
-            raise HandshakeFailed(f"the web server answered {response.code}")
+            raise HandshakeFailed(
+                f"the web server answered {response.code}: is the path in url the right one?"
+            )
         return _unpacked(response, collected)
 
     def _collected(self, response: IResponse) -> Deferred[bytes]:

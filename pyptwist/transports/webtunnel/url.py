@@ -55,7 +55,7 @@ class TunnelURL:
         except ValueError:
             raise _wrong("its host or port is malformed") from None
         if parts.scheme not in _PORTS or not host:
-            raise _wrong("it must be like https://HOST/PATH, or http://HOST/PATH")
+            raise _wrong("it must begin with https or http, and have a host and a path")
         if port == 0:
             raise _wrong("port 0 cannot be connected to")
         try:

@@ -160,15 +160,13 @@ class NoDatagramsTests(SynchronousTestCase):
 
     def test_upperLayer(self) -> None:
         """
-        Nor is kcp anything but the lowest layer of a stack.
+        Nor is kcp anything but the lowest layer of a stack, which is said at once.
         """
         context = self.context(PathNetwork())
         stack = Stack("kcp | b64")
-        listening = stack.serverEndpoint(context, BRIDGE, Arguments()).listen(Applications())
-        reason = self.failureResultOf(listening, ConfigurationError)
-        self.assertIn("needs UDP", str(reason.value))
-        connecting = stack.clientEndpoint(context, BRIDGE, Arguments()).connect(Applications())
-        self.failureResultOf(connecting, ConnectError)
+        for make in (stack.serverEndpoint, stack.clientEndpoint):
+            error = self.assertRaises(ConfigurationError, make, context, BRIDGE, Arguments())
+            self.assertIn("kcp needs UDP", str(error))
 
 
 class NameTests(KcpCase, SynchronousTestCase):
