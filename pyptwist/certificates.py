@@ -14,10 +14,8 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from OpenSSL import SSL, crypto
@@ -32,9 +30,9 @@ from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from zope.interface import implementer
 
-from pyptwist import limits
 from pyptwist.arguments import Arguments
 from pyptwist.errors import ConfigurationError
+from pyptwist.pem import certificatesIn, readPEM
 from pyptwist.tlstransport import freeing
 
 if TYPE_CHECKING:
@@ -96,11 +94,11 @@ class CertificateFiles:
             self._log.info("The certificate was read anew")
 
     def _load(self) -> SSL.Context:
-        certificate, key = map(_read, ("cert", "key"), self._files)
-        try:
-            chain = x509.load_pem_x509_certificates(certificate)
-        except ValueError:
-            raise ConfigurationError("the file of 'cert' must hold certificates, in PEM") from None
+        data, key = (
+            readPEM(option, file, os.path.abspath(file))
+            for option, file in zip(("cert", "key"), self._files, strict=True)
+        )
+        chain = certificatesIn("cert", data)
         try:
             loaded: Any = load_pem_private_key(key, None)
             private = crypto.PKey.from_cryptography_key(loaded)
@@ -172,17 +170,3 @@ class _TLSServerEndpoint:
         factory.noisy = False
         listening: Deferred[IListeningPort] = self._endpoint.listen(freeing(factory))
         return listening
-
-
-def _read(option: str, file: str) -> bytes:
-    try:
-        with Path(file).open("rb") as opened:
-            data = opened.read(limits.CERTIFICATES + 1)
-    except (OSError, ValueError) as error:
-        problem = getattr(error, "strerror", None) or "no such file"
-        raise ConfigurationError(
-            f"the file of {option!r}, {os.path.abspath(file)}, cannot be read: {problem}"
-        ) from None
-    if len(data) > limits.CERTIFICATES:
-        raise ConfigurationError(f"the file of {option!r} is too large")
-    return data

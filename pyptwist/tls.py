@@ -19,10 +19,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cryptography import x509
 from OpenSSL import SSL, crypto
 from service_identity import CertificateError, VerificationError
 from service_identity.hazmat import DNS_ID
@@ -66,6 +64,7 @@ from pyptwist.errors import (
     HandshakeFailed,
     HandshakeTimeout,
 )
+from pyptwist.pem import certificatesIn, readPEM
 from pyptwist.tlstransport import freeing
 from pyptwist.wrapping import WrappingFactory
 
@@ -87,14 +86,7 @@ def authorities(arguments: Arguments) -> bytes | None:
     """
     if _AUTHORITIES not in arguments:
         return None
-    try:
-        with Path(arguments.require(_AUTHORITIES)).open("rb") as file:
-            data = file.read(limits.CERTIFICATES + 1)
-    except (OSError, ValueError) as error:
-        problem = getattr(error, "strerror", None) or "no such file"
-        raise ConfigurationError(f"the file of {_AUTHORITIES!r}: {problem}") from None
-    if len(data) > limits.CERTIFICATES:
-        raise ConfigurationError(f"the file of {_AUTHORITIES!r} is too large")
+    data = readPEM(_AUTHORITIES, arguments.require(_AUTHORITIES))
     _certificates(data)
     return data
 
@@ -132,12 +124,7 @@ def securing(
 
 
 def _certificates(data: bytes) -> list[Certificate]:
-    try:
-        found = x509.load_pem_x509_certificates(data)
-    except ValueError:
-        raise ConfigurationError(
-            f"the file of {_AUTHORITIES!r} must hold certificates, in PEM"
-        ) from None
+    found = certificatesIn(_AUTHORITIES, data)
     return [Certificate(crypto.X509.from_cryptography(one)) for one in found]
 
 

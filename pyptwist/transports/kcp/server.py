@@ -264,7 +264,7 @@ class Listener:
         protocol = self._build(address) if self._isOpen(address) else None
         if protocol is None:
             metrics.handshakesFailed[Cause.REFUSED] += 1
-            self._remember(key, Kind.ABORT)
+            self._over.remember(key, Kind.ABORT)
             self._say(session, Kind.ABORT, address)
             return
         stream = self._parts.newStream(session)
@@ -301,12 +301,9 @@ class Listener:
         del there[key]
         if not there:
             del self._networks[client.network]
-        self._remember(key, Kind.OVER if isOrderly else Kind.ABORT)
+        self._over.remember(key, Kind.OVER if isOrderly else Kind.ABORT)
         if self._factory is None:
             self._closeIfDone()
-
-    def _remember(self, key: Hashable, kind: Kind) -> None:
-        self._over.remember(key, kind)
 
 
 #: What is answered when a conversation is over: what a client sends that does not know.

@@ -147,7 +147,7 @@ class HealthMemory:
         return None
 
 
-class Ledger:
+class KnownHealth:
     """
     What a memory knows of the transports of one Optimizer.
     """

@@ -20,7 +20,7 @@ from pyptwist.errors import ConfigurationError
 from pyptwist.interfaces import Context, IClientTransport
 from pyptwist.transports.optimizer.choices import Choice, Wanted, read
 from pyptwist.transports.optimizer.dial import Candidate, OptimizerEndpoint
-from pyptwist.transports.optimizer.health import HEALTH_FILE, HealthMemory, Ledger
+from pyptwist.transports.optimizer.health import HEALTH_FILE, HealthMemory, KnownHealth
 from pyptwist.transports.optimizer.strategies import STRATEGIES, Strategy
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Optimizer:
             strategy = STRATEGIES[wanted.strategy](
                 len(identities),
                 context.entropy,
-                lambda: Ledger(self._memory(context, place), identities),
+                lambda: KnownHealth(self._memory(context, place), identities),
             )
         self._strategies[key] = strategy
         while len(self._strategies) > limits.OPTIMIZER_CONFIGURATIONS:

@@ -21,7 +21,7 @@ from pyptwist.registry import Methods
 from pyptwist.testing import fixedEntropy
 from pyptwist.testing.codecs import EPOCH
 from pyptwist.transports.optimizer.dial import Candidate, OptimizerEndpoint
-from pyptwist.transports.optimizer.health import Health, HealthMemory, Ledger
+from pyptwist.transports.optimizer.health import Health, HealthMemory, KnownHealth
 from pyptwist.transports.optimizer.strategies import STRATEGIES
 
 
@@ -128,7 +128,7 @@ def optimized(
     entropy = fixedEntropy(seed)
     memory = HealthMemory(None, entropy, lambda: EPOCH + clock.seconds())
     candidates = [Candidate(f"{number} (t)", fate) for number, fate in enumerate(fates, 1)]
-    ledger = Ledger(memory, [candidate.label for candidate in candidates])
+    ledger = KnownHealth(memory, [candidate.label for candidate in candidates])
     chosen = STRATEGIES[name](len(fates), entropy, lambda: ledger)
     return OptimizerEndpoint(clock, candidates, chosen, entropy, **more)
 

@@ -18,7 +18,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from pyptwist import limits
 from pyptwist.state import StateDirectory
 from pyptwist.testing import fixedEntropy
-from pyptwist.transports.optimizer.health import HEALTH_FILE, HealthMemory, Ledger, _parsed
+from pyptwist.transports.optimizer.health import HEALTH_FILE, HealthMemory, KnownHealth, _parsed
 
 _NOW = 1_700_000_000.0
 
@@ -82,7 +82,7 @@ class MemoryTests(HealthCase):
         An Optimizer's transports have numbers; the same one has one health, wherever.
         """
         memory = self.memory()
-        one, other = Ledger(memory, ["a", "b"]), Ledger(memory, ["c", "a"])
+        one, other = KnownHealth(memory, ["a", "b"]), KnownHealth(memory, ["c", "a"])
         one.put(0, True, 3.0)
         self.assertEqual(other.get(1), one.get(0))
         self.assertEqual([one.get(1), other.get(0)], [None, None])
