@@ -72,7 +72,7 @@ class _SmtpCodec(CodecBase):
     def timer(self) -> None:
         self.finish(HandshakeTimeout())
 
-    def _over(self) -> bool:
+    def _agreed(self) -> bool:
         self.nextTimer = None
         self.ready()
         return False
@@ -111,7 +111,7 @@ class SmtpClient(_SmtpCodec):
     def _consent(self) -> bool:
         if self._heard(_CONSENT):
             self.state = self._idle
-            return self._over()
+            return self._agreed()
         return False
 
     def _heard(self, answer: re.Pattern[bytes]) -> bool:
@@ -172,7 +172,7 @@ class SmtpServer(_SmtpCodec):
             self._wrong(b"500 Error: line too long")
         elif self._answer(*_parsed(line)):
             self.state = self._idle
-            return self._over()
+            return self._agreed()
         elif self._commands >= limits.SMTP_COMMANDS:
             self._end(b"421 " + _HOST + b" Error: too many commands")
         return True
