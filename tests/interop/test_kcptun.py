@@ -94,15 +94,19 @@ class KcptunTests(TestCase):
         self, version: int, loss: float = 0.0, late: float = 0.0
     ) -> tuple[Stream, Stream]:
         """
-        :returns: both ends of a connection that kcptun's client opened.
+        :returns: both ends of a connection that kcptun's client opened, and on which it
+            has spoken: it says that there is a stream before it knows it itself, and
+            throws away what a server on the same machine is quick enough to answer.
         """
         server = await ours.serve(self, arguments(version), newStack)
         self.path = path = relay(self, server.address, loss, late)
         options = ("-l", "127.0.0.1:0", "-r", _text(path.address), "--smuxver", str(version))
         local = await started(self, "kcptun-client", *options)
         here = await connect(self, local)
+        await here.send(b"?")
         there = await server.accept()
         await pause(0)  # it is connected behind its being accepted
+        self.assertEqual(await there.read(1), b"?")
         return here, there
 
     async def bulk(self, streams: tuple[Stream, Stream]) -> None:
