@@ -48,8 +48,6 @@ class ReleasingTests(TestCase):
     ``ReleasingReactor``
     """
 
-    timeout = 30
-
     def setUp(self) -> None:
         factory = Factory.forProtocol(Protocol)
         factory.noisy = False

@@ -80,8 +80,6 @@ class ApplicationTests(TestCase):
     The examples for Twisted applications, as processes.
     """
 
-    timeout = 60
-
     def start(self, example: str, *arguments: str) -> Child:
         """
         Start an example.
@@ -136,8 +134,6 @@ class TorrcTests(TestCase):
     """
     tor takes what the pages say to put into torrc.
     """
-
-    timeout = 60
 
     async def verify(self, page: Path) -> None:
         """

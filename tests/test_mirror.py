@@ -87,8 +87,6 @@ class EndTests(TestCase):
     A stranger, a bridge, and a decoy.
     """
 
-    timeout = 30
-
     def setUp(self) -> None:
         self.between: list[Deferred[None]] = []
         self.patch(guard, "MirrorEnd", self.watchedEnd)

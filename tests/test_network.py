@@ -547,8 +547,6 @@ class LoopbackTests(TestCase):
     The real thing.
     """
 
-    timeout = 10
-
     async def connect(self, network: Any, wrapped: bool) -> tuple[Any, Any]:
         """
         :returns: the sockets of both ends of a connection.

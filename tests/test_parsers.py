@@ -557,8 +557,6 @@ class LoopbackTests(TestCase):
     From string to string, over loopback, with the plugins that are installed.
     """
 
-    timeout = 20
-
     async def listen(self, text: str) -> tuple[int, Talker, Arguments]:
         """
         :returns: the port of a server, its one application, and what clients need.

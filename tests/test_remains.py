@@ -103,8 +103,6 @@ class RemainsTests(TestCase):
     Without a garbage collector.
     """
 
-    timeout = 30
-
     def setUp(self) -> None:
         withoutCollector(self)
 

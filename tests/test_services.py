@@ -552,8 +552,6 @@ class RealTests(TestCase):
     obfs4 on this machine's TCP; trial sees to it that nothing is left behind.
     """
 
-    timeout = 60
-
     async def test_obfs4(self) -> None:
         """
         Server and tunnel, twice, with the same keys; and a silent peer at the end.

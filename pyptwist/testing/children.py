@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from twisted.trial.unittest import TestCase
 
 #: Seconds for a child to report its methods, or for a line to appear.
-PATIENCE: Final = 20.0
+PATIENCE: Final = 40.0
 
 #: Seconds between SIGTERM and SIGKILL at the end of a test.
 GRACE: Final = 5.0

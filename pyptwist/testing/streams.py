@@ -104,7 +104,7 @@ class Stream(Protocol):
     :ivar reason: why the connection ended, None while it lives.
     """
 
-    patience = 20.0
+    patience = 40.0
     received = 0
     reason: Failure | None = None
 

@@ -28,8 +28,6 @@ class AbuseCase(TestCase):
     :ivar proxy: the client's SOCKS port.
     """
 
-    timeout = 60
-
     async def start(self, *wrapper: str) -> None:
         """
         Start both, and remember what is usual.

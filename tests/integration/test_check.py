@@ -45,8 +45,6 @@ class CheckCase(TestCase):
     Runs the command.
     """
 
-    timeout = 60
-
     async def check(self, *words: str, status: int = 0) -> Child:
         """
         :returns: the process, which has ended with that status and no traceback.

@@ -38,8 +38,6 @@ class Forms(TestCase):
     ``twistd pt`` and ``pyptwist`` are the same thing.
     """
 
-    timeout = 60
-
     def commands(self) -> list[list[str]]:
         return [twistdCommand(), pyptwistCommand()]
 
@@ -168,8 +166,6 @@ class Surroundings(TestCase):
     """
     Where twistd would leave traces.
     """
-
-    timeout = 60
 
     async def test_noTraces(self) -> None:
         """

@@ -46,8 +46,6 @@ def freePort() -> int:
 
 
 class FileCase(TestCase):
-    timeout = 90
-
     def setUp(self) -> None:
         self.directory = freshDirectory(self)
         self.directory.mkdir(mode=0o755)

@@ -21,8 +21,6 @@ class DemoTests(TestCase):
     The whole thing, with less data.
     """
 
-    timeout = 60
-
     def start(self, *options: str) -> Child:
         """
         :returns: the demo; its temporary files are where we can look for them.

@@ -44,8 +44,6 @@ class DialectCase(TestCase):
     Starts children by flags.
     """
 
-    timeout = 90
-
     def start(self, *flags: str, command: Sequence[str] | None = None) -> PTChild:
         """
         :param command: ``pyptwist``'s by default.

@@ -32,8 +32,6 @@ class Ends(TestCase):
     Whatever says that the end has come is heard.
     """
 
-    timeout = 60
-
     async def busy(self, **more: str) -> tuple[PTChild, Stream, Stream]:
         """
         :param more: variables without ``TOR_PT_``.

@@ -164,8 +164,6 @@ class LogTests(TestCase):
     What a failed connection leaves behind.
     """
 
-    timeout = 60
-
     async def failing(self, *options: str, state: Path | None = None) -> PTChild:
         """
         :returns: a client that could not reach 127.0.0.2:1.

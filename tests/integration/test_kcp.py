@@ -74,8 +74,6 @@ class ProcessTests(TestCase):
     Both sides in processes, driven through the PT protocol and SOCKS.
     """
 
-    timeout = 60
-
     async def test_processes(self) -> None:
         """
         With options for the server, of which the client is told what it must know.
@@ -101,8 +99,6 @@ class ServiceTests(TestCase):
     """
     Both sides as services of this process.
     """
-
-    timeout = 60
 
     async def serve(self, host: str) -> tuple[TransportServer, TransportTunnel]:
         """

@@ -32,8 +32,6 @@ class MeekTests(TestCase):
     Ours at both ends.
     """
 
-    timeout = 60
-
     async def assertEchoes(self, stream: Stream) -> None:
         data = payload(SIZE)
         _, digest = await together(stream.send(data), stream.digest(SIZE))

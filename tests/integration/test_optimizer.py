@@ -44,8 +44,6 @@ class OptimizerTests(TestCase):
     Three transports, of which one is dead.
     """
 
-    timeout = 60
-
     async def setUp(self) -> None:  # type: ignore[override]
         closed = listen(self)
         await closed.stop()

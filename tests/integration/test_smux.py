@@ -29,8 +29,6 @@ class Services(TestCase):
     Within a program.
     """
 
-    timeout = 60
-
     async def test_stopped(self) -> None:
         """
         A client that stops leaves no session behind, and no timer, though its last

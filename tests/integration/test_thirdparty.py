@@ -107,8 +107,6 @@ class ThirdPartyTests(TestCase):
     It is found, tested and used by what pyptwist offers to everybody.
     """
 
-    timeout = 60
-
     def setUp(self) -> None:
         self.package = freshDirectory(self)
         self.plugin = self.package / "twisted" / "plugins" / "mask_plugin.py"

@@ -137,8 +137,6 @@ async def settled(condition: Any) -> None:
 
 
 class InProcessTests(TestCase):
-    timeout = 90
-
     async def pair(self, framing: Framing = LENGTH, echo: Talker | None = None) -> Pair:
         """
         :returns: a client and a server in front of an echo, or something else.

@@ -44,8 +44,6 @@ class UpstreamCase(_Base):
     A bridge that notes who connects to it.
     """
 
-    timeout = 60
-
     async def startBridge(self) -> None:
         server = await launchServer(self, pyptwistCommand(), listen(self, echo).address)
         self.bridge = server.method("obfs4")
@@ -288,8 +286,6 @@ class BadProxyTests(TestCase):
     """
     What no proxy can be.
     """
-
-    timeout = 60
 
     async def test_refused(self) -> None:
         """

@@ -22,7 +22,7 @@ from tests.peers import requirePeer
 PASSWORD: Final = "correct-horse-battery-staple"
 
 _HOST: Final = "127.0.0.1"
-_PATIENCE: Final = 20.0
+_PATIENCE: Final = 40.0
 _PAUSE: Final = 0.05
 
 

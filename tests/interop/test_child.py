@@ -188,8 +188,6 @@ class TestReplies(TestCase):
     What our client's SOCKS port says when it cannot connect.
     """
 
-    timeout = 60
-
     async def test_badArguments(self) -> None:
         """
         The reply is a general failure, and nothing is dialled.
@@ -227,8 +225,6 @@ class TestDummy(TestCase):
     """
     The method without arguments, on both sides.
     """
-
-    timeout = 60
 
     async def test_exchange(self) -> None:
         destination = listen(self)

@@ -41,8 +41,6 @@ async def web(stream: Stream) -> None:
 
 
 class TestCurl(TestCase):
-    timeout = 90
-
     async def launch(self) -> tuple[Address, Method]:
         """
         :returns: the client's SOCKS port and the server.

@@ -20,8 +20,6 @@ class AgainstTests(TestCase):
     The whole thing, with few connections.
     """
 
-    timeout = 60
-
     def setUp(self) -> None:
         self.peer = requirePeer("obfs4proxy")
         self.temporary = freshDirectory(self)

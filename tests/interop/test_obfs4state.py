@@ -25,8 +25,6 @@ NOWHERE = ("127.0.0.1", 9)
 
 
 class TestStateFiles(TestCase):
-    timeout = 60
-
     def setUp(self) -> None:
         self.where = freshDirectory(self)
 

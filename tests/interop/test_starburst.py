@@ -27,8 +27,6 @@ _PATIENCE: Final = 2.0
 
 
 class TestMailClients(TestCase):
-    timeout = 60
-
     async def serve(self) -> Address:
         self.server = await ours.serve(self, BOTH, Replicant)
         return self.server.address
@@ -108,8 +106,6 @@ class TestOurs(TestCase):
     """
     Ours with ours, over TCP.
     """
-
-    timeout = 60
 
     async def test_exchange(self) -> None:
         server = await ours.serve(self, BOTH, Replicant)

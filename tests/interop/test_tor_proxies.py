@@ -111,8 +111,6 @@ class ExtORPortTests(TestCase):
     With tor's ext-ORPort.
     """
 
-    timeout = 60
-
     async def _endpoint(
         self, tor: _Tor, user: HostPort, cookie: bytes | None = None
     ) -> IStreamClientEndpoint:
@@ -165,8 +163,6 @@ class UpstreamProxyTests(TestCase):
     With tor's SOCKS and HTTP ports.
     """
 
-    timeout = 60
-
     async def test_refused(self) -> None:
         """
         We understand its refusal in each protocol.  The name is one that only
@@ -213,8 +209,6 @@ class ExtORPortServerTests(TestCase):
     """
     Our ext-ORPort, with obfs4proxy's server as its client.
     """
-
-    timeout = 60
 
     async def test_obfs4proxy(self) -> None:
         """
@@ -271,8 +265,6 @@ class PluggableTransportTests(TestCase):
     """
     With obfs4proxy's SOCKS port.
     """
-
-    timeout = 60
 
     async def _endpoint(
         self, client: Address, bridge: Method, arguments: Arguments

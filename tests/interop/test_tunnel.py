@@ -23,8 +23,6 @@ class TunnelTests(TestCase):
     Two commands, and TCP through both.
     """
 
-    timeout = 90
-
     def tunnel(self, *arguments: str) -> Child:
         command = [*pyptwistCommand(), "tunnel", *arguments]
         return spawn(self, Child(" ".join(arguments[:1])), command, baseEnvironment())

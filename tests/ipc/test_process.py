@@ -32,8 +32,6 @@ class BehaviourTests(TestCase):
     Whatever a child does, its parent has an answer in time, and nothing is left.
     """
 
-    timeout = 60
-
     def setUp(self) -> None:
         self.before = set(descendants(os.getpid()))
         self.events: list[Event] = []

@@ -17,8 +17,6 @@ class EchoTests(TestCase):
     Something through a bridge, and back.
     """
 
-    timeout = 60
-
     async def test_echo(self) -> None:
         tor = FakeTor(self, "obfs4")
         server = await tor.server(twistdCommand(), listen(self, echo).address)
@@ -34,8 +32,6 @@ class StoryTests(TestCase):
     """
     What it says when something is wrong.
     """
-
-    timeout = 60
 
     async def test_explaining(self) -> None:
         """

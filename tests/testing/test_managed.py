@@ -21,8 +21,6 @@ _PLUGINS = {"PYTHONPATH": str(Path(__file__).parent / "brokenplugins")}
 
 
 class BrokenProcessTests(TestCase):
-    timeout = 60
-
     async def assertFails(
         self, methodName: str, test: str, why: str, **attributes: object
     ) -> None:

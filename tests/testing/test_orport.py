@@ -20,8 +20,6 @@ _OKAY, _DENY = b"\x10\0\0\0", b"\x10\1\0\0"
 
 
 class ExtendedORPortTests(TestCase):
-    timeout = 60
-
     def setUp(self) -> None:
         self.port = ExtendedORPort(self)
         self.cookie = readCookie(self.port.environment["TOR_PT_AUTH_COOKIE_FILE"])

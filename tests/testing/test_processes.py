@@ -51,8 +51,6 @@ class Obfs4Proxy(TestCase):
     A client and a server of obfs4proxy.
     """
 
-    timeout = 60
-
     async def bridge(self, orport: Address) -> Method:
         server = await launchServer(self, [requirePeer("obfs4proxy")], orport)
         return server.method("obfs4")
@@ -129,8 +127,6 @@ class Children(TestCase):
     """
     Processes of any kind.
     """
-
-    timeout = 60
 
     def python(self, program: str) -> Child:
         command = [sys.executable, "-u", "-c", program]
@@ -216,8 +212,6 @@ class Network(TestCase):
     """
     Streams and destinations without any process between.
     """
-
-    timeout = 60
 
     async def test_sink(self) -> None:
         destination = listen(self, sink)
