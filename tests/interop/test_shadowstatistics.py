@@ -25,7 +25,7 @@ COUNT: Final = 40
 
 
 class ShadowStatisticsTests(TestCase):
-    timeout = 120
+    timeout = 240
 
     async def test_aes256(self) -> None:
         await self.assertAlike("aes-256-gcm")
