@@ -21,7 +21,7 @@ from tests.interop.shadowflows import SIDES, ShadowLaboratory, quantities
 #: Connections of each client with each server.  Nothing here is drawn by lot, so what
 #: is different is so in most connections of a kind; and a machine that is so busy that
 #: one write in five is late is no difference.
-COUNT: Final = 40
+COUNT: Final = 32
 
 
 class ShadowStatisticsTests(TestCase):
