@@ -17,7 +17,6 @@ from typing import Any
 from twisted.internet.tcp import Connection
 
 from pyptwist.pieces import Pieces, piecesOf
-from pyptwist.wrapping import beneath
 
 
 def promptWriter(transport: Any) -> Callable[[bytes], Any]:
@@ -64,10 +63,9 @@ def joinSmallWrites(transport: Any) -> None:
     Have the kernel keep a small write back until those before it were acknowledged:
     Nagle's algorithm.
 
-    :param transport: any; this is for TCP, and without effect on a connection that
-        another one of ours carries.
+    :param transport: any; this is for TCP, and without effect on what another layer
+        carries, such as TLS, since that layer's messages are what is seen.
     """
-    transport = beneath(transport)
     if isinstance(transport, Connection) and transport.connected:
         transport.setTcpNoDelay(False)
 

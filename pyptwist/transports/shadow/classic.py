@@ -49,7 +49,8 @@ _INFO: Final = b"ss-subkey"
 #: Bytes of the shortest chunk.
 _SHORTEST: Final = LENGTH_BOX + 1 + TAG_LENGTH
 
-#: shadowsocks-libev reads what makes one chunk, and sends that.
+#: shadowsocks-libev reads what makes one chunk, and sends that.  It is a third more work
+#: than reads of 32 KiB are.
 _PIECES: Final = Pieces(handshake=MAXIMUM_PAYLOAD, payload=MAXIMUM_PAYLOAD)
 
 
