@@ -48,6 +48,9 @@ SCRIPTS: Final = (
     ),
 )
 
+#: What a connection may be: numbers of scripts.
+KINDS: Final = range(len(SCRIPTS))
+
 SIDES: Final = ("client", "server")
 
 #: Bytes of the longest write of which segments are compared.  Of several chunks it
@@ -90,11 +93,14 @@ class ShadowLaboratory:
         self._destinations: dict[str, Address] = {}
         self._clients: dict[Pair, list[tuple[FlowTap, Address]]] = {}
 
-    async def flows(self, pairs: Sequence[Pair], count: int) -> list[Flows]:
+    async def flows(
+        self, pairs: Sequence[Pair], count: int, kinds: Sequence[int] = KINDS
+    ) -> list[Flows]:
         """
         :param pairs: whose client, and whose server; all are at work at the same time.
-        :param count: of connections for each, of all kinds, which take turns.
-        :returns: for each kind.
+        :param count: of connections for each.
+        :param kinds: of connections, which take turns.
+        :returns: for each kind that there is.
         """
         for pair in pairs:
             if pair not in self._clients:
@@ -102,7 +108,7 @@ class ShadowLaboratory:
         found = [{pair: list[Flow]() for pair in pairs} for _ in SCRIPTS]
         work = []
         for pair in pairs:
-            visits = iter(range(count))
+            visits = iter([kinds[number % len(kinds)] for number in range(count)])
             results = [flows[pair] for flows in found]
             work += [self._work(visits, pair, *each, results) for each in self._clients[pair]]
         await together(*work)
@@ -147,8 +153,7 @@ class ShadowLaboratory:
         proxy: Address,
         results: Sequence[list[Flow]],
     ) -> None:
-        for number in visits:
-            kind = number % len(SCRIPTS)
+        for kind in visits:
             for _ in range(_TRIES):
                 flow = await self._visit(pair, tap, proxy, kind)
                 if not _isLate(flow, kind):
