@@ -24,6 +24,7 @@ from pyptwist.errors import (
 )
 from pyptwist.interfaces import ICodec
 from pyptwist.ownmethod import OwnMethod
+from pyptwist.pieces import USUAL, Pieces
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +98,14 @@ class CodecBase:
     ``receive``; ``failed`` decides what becomes of it.
 
     :cvar maximumBuffer: bytes of unread input that one connection may hold.
+    :cvar pieces: how much is read at once.
+    :ivar patient: may the kernel join small writes (Nagle's algorithm)?  If it becomes
+        True, it stays so.
     """
 
     maximumBuffer: int = limits.HANDSHAKE_BUFFER
+    pieces: Pieces = USUAL
+    patient = False
 
     nextTimer: float | None = None
     backlog: int = 0

@@ -32,7 +32,7 @@ from pyptwist.errors import HandshakeTimeout, LocalProtocolError, PTError, cause
 from pyptwist.interfaces import ICodec, IRefusable, IRefusals
 from pyptwist.metrics import Metrics
 from pyptwist.producers import ProducerMembrane, setReadSize
-from pyptwist.promptness import promptWriter
+from pyptwist.promptness import Paced, promptWriter
 from pyptwist.strangers import Wary
 from pyptwist.whereabouts import Whereabouts
 
@@ -49,7 +49,7 @@ class _Life(Enum):
 
 
 @implementer(IProtocol, IRefusable)
-class CodecConnection(Whereabouts, Wary):
+class CodecConnection(Whereabouts, Wary, Paced):
     """
     One transport connection on one network connection, through one codec.
 
@@ -76,8 +76,7 @@ class CodecConnection(Whereabouts, Wary):
         :param refusals: told of what the codec finds out about the peer.
         """
         super().__init__(refusals)
-        # All attributes are there from the start: Python has a cheap place only for
-        # those that a class's first objects were made with.
+        # All from the start: Python has cheap places only for a first object's attributes.
         self.transport = self._peer = self._host = None
         self._reactor = reactor
         self._codec: ICodec | None = codec
@@ -91,7 +90,7 @@ class CodecConnection(Whereabouts, Wary):
         self._protocol: IProtocol | None = None
         self._life = _Life.HANDSHAKE
         self._error: BaseException | None = None
-        self._applying = False
+        self._applying = self._isPatient = False
         self._later: list[Effect] = []
         self._paused = False
         self._held: list[Deliver | Finished] = []
@@ -104,7 +103,7 @@ class CodecConnection(Whereabouts, Wary):
     def makeConnection(self, transport: ITransport) -> None:
         self.transport = transport
         self._transmit = promptWriter(transport) if self._refusals is None else self._firstWords
-        setReadSize(transport, limits.HANDSHAKE_READ)
+        setReadSize(transport, self.pieces.handshake)
         self._metrics.handshakesBegun += 1
         self.connectionMade()
 
@@ -202,9 +201,8 @@ class CodecConnection(Whereabouts, Wary):
 
     def _apply(self, effects: list[Effect]) -> None:
         """
-        Applications re-enter (they write in dataReceived), so what their calls
-        cause waits until the effects before it are applied: order on the wire
-        is the codec's order.
+        Applications re-enter (they write in dataReceived), so what their calls cause
+        waits for the effects before it: order on the wire is the codec's order.
         """
         if self._applying:
             self._later += effects
@@ -222,6 +220,7 @@ class CodecConnection(Whereabouts, Wary):
                 self._timer.set(self._codec.nextTimer, self._timerFired)
             if self._membrane is not None:
                 self._membrane.backlog(self._codec.backlog)
+            self._pace()
             if self._codec.refusal is not None:
                 self._refuse(self._codec.refusal)
 
@@ -288,7 +287,7 @@ class CodecConnection(Whereabouts, Wary):
             return
         self._deadline.stop()
         self._build = self._ready = self._failed = None
-        setReadSize(self.transport, limits.TCP_READ)
+        setReadSize(self.transport, self.pieces.payload)
         self._life = _Life.OPEN
         self._protocol = protocol
         if not isinstance(protocol, CodecConnection):
@@ -326,8 +325,7 @@ class CodecConnection(Whereabouts, Wary):
 
     def _finish(self, error: BaseException | None, abort: bool = False) -> None:
         """
-        The codec is done: close what is below, and let its connectionLost tell
-        the application.
+        Close what is below, and let its connectionLost tell the application.
         """
         below = self.transport
         wasReady = self._protocol is not None
@@ -349,8 +347,7 @@ class CodecConnection(Whereabouts, Wary):
             below.resumeProducing()
         below.loseConnection()
         if self._life is not _Life.LOST:
-            # A peer that does not read what was sent before must not keep the
-            # connection for ever.
+            # Who does not read what was sent must not keep the connection for ever.
             patience = limits.CLOSE_FLUSH if error is None else limits.CLOSE_LINGER
             self._deadline.set(self._reactor.seconds() + patience, below.abortConnection)
 

@@ -20,7 +20,7 @@ from twisted.internet.interfaces import IAddress, IProtocolFactory
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 
-from pyptwist import limits
+from pyptwist.pieces import piecesOf
 from pyptwist.producers import setReadSize
 from pyptwist.promptness import promptWriter
 
@@ -127,8 +127,8 @@ def join(one: RelayEnd, other: RelayEnd) -> None:
     """
     one.peer, other.peer = other, one
     a, b = _transport(one), _transport(other)
-    for transport in (a, b):
-        setReadSize(transport, limits.TCP_READ)
+    setReadSize(a, piecesOf(b).payload)
+    setReadSize(b, piecesOf(a).payload)
     one._forward, other._forward = promptWriter(b), promptWriter(a)
     a.registerProducer(b, True)
     b.registerProducer(a, True)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import gc
 import weakref
-from typing import Any
+from typing import Any, cast
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -31,6 +31,7 @@ from pyptwist.errors import (
 )
 from pyptwist.interfaces import ICodec
 from pyptwist.metrics import Metrics
+from pyptwist.pieces import Pieces
 from tests.memory import DrainingCodec, HelloCodec, SlowCodec
 
 
@@ -165,6 +166,19 @@ class HandshakeTests(ConnectionCase):
         self.assertEqual(wire.bufferSize, limits.HANDSHAKE_READ)
         connection.dataReceived(b"hello")
         self.assertEqual(wire.bufferSize, limits.TCP_READ)
+
+    def test_ownReadSizes(self) -> None:
+        """
+        A codec may have others, which a relay learns of the connection.
+        """
+        codec, wire = HelloCodec(), cast("Any", self.wire)
+        codec.pieces = Pieces(handshake=10, payload=20)
+        wire.bufferSize = 1
+        connection = self.connect(codec)
+        self.assertEqual(wire.bufferSize, 10)
+        connection.dataReceived(b"hello")
+        self.assertEqual(wire.bufferSize, 20)
+        self.assertEqual(connection.pieces, codec.pieces)
 
     def test_authenticationFails(self) -> None:
         """

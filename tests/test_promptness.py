@@ -14,8 +14,9 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
+from pyptwist.codec import CodecBase
 from pyptwist.network import DirectNetwork
-from pyptwist.promptness import promptWriter
+from pyptwist.promptness import Paced, joinSmallWrites, promptWriter
 
 
 class Ending(Protocol):
@@ -30,9 +31,9 @@ class Ending(Protocol):
         self.over.callback(None)
 
 
-class PromptWriterTests(TestCase):
+class ConnectedCase(TestCase):
     """
-    Over a real connection, whose other end is a plain socket.
+    A real connection, whose other end is a plain socket.
     """
 
     async def connected(self) -> tuple[Any, socket.socket]:
@@ -57,6 +58,8 @@ class PromptWriterTests(TestCase):
         protocol.transport.loseConnection()
         await protocol.over
 
+
+class PromptWriterTests(ConnectedCase):
     async def test_atOnce(self) -> None:
         """
         Bytes are on their way before the reactor turns.
@@ -158,3 +161,51 @@ class PromptWriterTests(TestCase):
         transport = StringTransport()
         promptWriter(transport)(b"data")
         self.assertEqual(transport.value(), b"data")
+
+
+class Carrier(Paced):
+    """
+    A connection.
+    """
+
+    def __init__(self, transport: Any, codec: Any) -> None:
+        self.transport = transport
+        self._codec = codec
+        self._isPatient = False
+
+    def turn(self) -> None:
+        """
+        The codec was called.
+        """
+        self._pace()
+
+
+class PatienceTests(ConnectedCase):
+    async def test_patient(self) -> None:
+        """
+        The kernel joins small writes from when the codec is patient; others may change
+        that, and it is done once.
+        """
+        protocol, other = await self.connected()
+        codec = CodecBase()
+        carrier = Carrier(protocol.transport, codec)
+        carrier.turn()
+        self.assertTrue(protocol.transport.getTcpNoDelay())
+        codec.patient = True
+        carrier.turn()
+        self.assertFalse(protocol.transport.getTcpNoDelay())
+        protocol.transport.setTcpNoDelay(True)
+        carrier.turn()
+        self.assertTrue(protocol.transport.getTcpNoDelay())
+        await self.finish(protocol, other)
+
+    async def test_joinSmallWrites(self) -> None:
+        """
+        Of no effect on what is no TCP, or is lost.
+        """
+        joinSmallWrites(StringTransport())
+        joinSmallWrites(None)
+        protocol, other = await self.connected()
+        transport = protocol.transport
+        await self.finish(protocol, other)
+        joinSmallWrites(transport)

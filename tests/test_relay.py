@@ -10,6 +10,7 @@ from twisted.internet.protocol import Factory
 from twisted.trial.unittest import SynchronousTestCase
 
 from pyptwist import limits
+from pyptwist.pieces import Pieces
 from pyptwist.relay import RelayEnd, RelayingFactory, join
 from pyptwist.testing import MemoryNetwork
 from pyptwist.testing.applications import Application, Applications, Endless
@@ -100,6 +101,17 @@ class RelayTests(SynchronousTestCase):
             transport.bufferSize = 1
         join(*self.ends)
         self.assertEqual([end.bufferSize for end in transports], [limits.TCP_READ] * 2)
+
+    def test_readSizeOfTheOther(self) -> None:
+        """
+        What is read of one side is what the other makes a message of.
+        """
+        transports: list[Any] = [end.transport for end in self.ends]
+        for transport in transports:
+            transport.bufferSize = 1
+        transports[0].pieces = Pieces(payload=1000)
+        join(*self.ends)
+        self.assertEqual([end.bufferSize for end in transports], [limits.TCP_READ, 1000])
 
     def test_closeFlushes(self) -> None:
         """

@@ -49,6 +49,8 @@ THEIRS: Final = "theirs"
 #: Whose client, and whose server.
 Pair = tuple[str, str]
 
+PAIRS: Final = [(near, far) for near in (OURS, THEIRS) for far in (OURS, THEIRS)]
+
 Flows = Mapping[Pair, Sequence[Flow]]
 
 
@@ -204,3 +206,32 @@ def compare(
         )
         for name, measure in quantities.items()
     ]
+
+
+def compareSides(
+    flows: Flows, client: Quantities, server: Quantities, what: str = ""
+) -> list[Comparison]:
+    """
+    Clients with either server, and servers with either client; and each side with both.
+
+    :param flows: of all pairs.
+    :param client: what is compared of clients.
+    :param what: goes in front of the names.
+    """
+    found = []
+    for peer in OURS, THEIRS:
+        ofClients, ofServers = f"{what}client with {peer}", f"{what}server with {peer}"
+        found += compare(ofClients, client, flows[OURS, peer], flows[THEIRS, peer])
+        found += compare(ofServers, server, flows[peer, OURS], flows[peer, THEIRS])
+    for end, side, measured in ((0, "client", client), (1, "server", server)):
+        ours, theirs = (_joined(flows, end, whose) for whose in (OURS, THEIRS))
+        found += compare(what + side, measured, ours, theirs)
+    return found
+
+
+def _joined(flows: Flows, end: int, whose: str) -> list[Flow]:
+    """
+    :param end: 0 for the client's, 1 for the server's.
+    :returns: the flows of all pairs of which this end is whose.
+    """
+    return [flow for pair, some in flows.items() if pair[end] == whose for flow in some]

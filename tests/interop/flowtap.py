@@ -81,13 +81,15 @@ class _End(Protocol):
     _counted = 0, 0
     _read = 0
 
-    def __init__(self, letter: str, order: list[str]) -> None:
+    def __init__(self, letter: str, order: list[str], lazy: bool) -> None:
         self._letter = letter
         self._order = order
+        self._lazy = lazy
         self._kept = bytearray()
 
     def connectionMade(self) -> None:
         cast(Any, self.transport).setTcpNoDelay(True)
+        self._acknowledgeLate()
 
     def dataReceived(self, data: bytes) -> None:
         if self._order[-1:] != [self._letter]:
@@ -113,7 +115,14 @@ class _End(Protocol):
         info = handle.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
         size, segments = (field.unpack_from(info, at)[0] for field, at in (_BYTES, _SEGMENTS))
         before, self._counted = self._counted, (size, segments)
+        self._acknowledgeLate()
         return Sent(size - before[0], segments - before[1])
+
+    def _acknowledgeLate(self) -> None:
+        # It holds until the kernel thinks otherwise.
+        if self._lazy:
+            handle = cast(Any, self.transport).getHandle()
+            handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 0)
 
     def _forward(self) -> None:
         if self.held or not self._kept:
@@ -128,9 +137,9 @@ class Link:
     One connection through a tap.
     """
 
-    def __init__(self, target: Address, far: bool) -> None:
+    def __init__(self, target: Address, far: bool, lazy: bool) -> None:
         self._order: list[str] = []
-        self.client, self._server = _End("C", self._order), _End("S", self._order)
+        self.client, self._server = (_End(letter, self._order, lazy) for letter in "CS")
         self.client.other, self._server.other = self._server, self.client
         self._server.held = far
         factory = Factory.forProtocol(lambda: self._server)
@@ -160,10 +169,13 @@ class FlowTap(Factory):
     :ivar far: of later connections, what the server sends first comes as if
         from far away: after the client's first burst.  Only for handshakes that
         need no answer.
+    :ivar lazy: what comes on later connections is acknowledged late, as if from far
+        away: after 40 ms, if nothing is sent before.
     """
 
     noisy = False
     far = False
+    lazy = False
 
     def __init__(self, test: TestCase, target: Address, host: str) -> None:
         """
@@ -189,7 +201,7 @@ class FlowTap(Factory):
         return await bounded(self._accepted.get(), Stream.patience, "a connection to the tap")
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol:
-        link = Link(self._target, self.far)
+        link = Link(self._target, self.far, self.lazy)
         # The protocol has no transport before this method returns.
         cast(Any, reactor).callLater(0, self._accepted.put, link)
         return link.client

@@ -22,8 +22,9 @@ from scipy import stats
 SUSPICION: Final = 1e-3
 
 #: How often one call of `differences` may find some between implementations
-#: that are alike.  With four calls in a run, one run in 100,000 fails by chance.
-FALSE_ALARM: Final = 2e-6
+#: that are alike.  With six calls in a run, less than one run in 100,000 fails by
+#: chance.
+FALSE_ALARM: Final = 1.5e-6
 
 #: What a sample consists of: lengths, or names of categories.
 Values = Sequence[int] | Sequence[str] | Sequence[int | str]

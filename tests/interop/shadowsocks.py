@@ -59,13 +59,28 @@ async def _reached(test: TestCase, address: Address) -> Stream:
     raise AssertionError("it does not listen")
 
 
-async def server(test: TestCase, cipher: str, password: str = PASSWORD) -> Address:
+async def server(test: TestCase, cipher: str, *flags: str) -> Address:
     """
     Start ss-server, until the test's cleanup.
     """
     address = (_HOST, freePort())
-    command = [requirePeer("ss-server"), "-s", _HOST, "-p", str(address[1])]
-    _start(test, command, cipher, password)
+    command = [requirePeer("ss-server"), "-s", _HOST, "-p", str(address[1]), *flags]
+    _start(test, command, cipher)
+    (await _reached(test, address)).close()
+    return address
+
+
+async def local(test: TestCase, cipher: str, reached: Address, *flags: str) -> Address:
+    """
+    Start ss-local, until the test's cleanup.
+
+    :param reached: where its server is.
+    :returns: where it is a SOCKS proxy.
+    """
+    address = (_HOST, freePort())
+    command = [requirePeer("ss-local"), "-s", reached[0], "-p", str(reached[1])]
+    _start(test, [*command, "-b", _HOST, "-l", str(address[1]), *flags], cipher)
+    # It connects to nobody before it is asked to.
     (await _reached(test, address)).close()
     return address
 
@@ -82,10 +97,10 @@ async def tunnel(test: TestCase, cipher: str, reached: Address, behind: Address)
     address = (_HOST, freePort())
     command = [requirePeer("ss-tunnel"), "-s", reached[0], "-p", str(reached[1])]
     command += ["-b", _HOST, "-l", str(address[1]), "-L", f"{behind[0]}:{behind[1]}"]
-    _start(test, command, cipher, PASSWORD)
+    _start(test, command, cipher)
     return await _reached(test, address)
 
 
-def _start(test: TestCase, command: list[str], cipher: str, password: str) -> None:
-    whole = [*command, "-k", password, "-m", cipher, "-t", "60"]
+def _start(test: TestCase, command: list[str], cipher: str) -> None:
+    whole = [*command, "-k", PASSWORD, "-m", cipher, "-t", "60"]
     spawn(test, Child("shadowsocks"), whole, baseEnvironment())

@@ -19,7 +19,15 @@ from twisted.trial.unittest import TestCase
 from pyptwist.transports.scramblesuit.identity import STATE_FILE, ServerState
 from pyptwist.transports.scramblesuit.tickets import TicketKeys
 from tests.interop.exchange import OPTIONS, withMode
-from tests.interop.flows import OURS, THEIRS, Flows, Laboratory, compare, quantities
+from tests.interop.flows import (
+    OURS,
+    PAIRS,
+    THEIRS,
+    Laboratory,
+    compare,
+    compareSides,
+    quantities,
+)
 from tests.interop.flowtap import Flow
 from tests.interop.likeness import Comparison, Measure, differences
 
@@ -33,8 +41,6 @@ FEWER: Final = COUNT // 2
 #: With it, many a burst needs the longer kind of padding.
 SCRAMBLESUIT_SEED: Final = bytes(range(174, 206))
 TICKET_KEYS: Final = TicketKeys(int(time()), bytes(16), bytes(32))
-
-PAIRS: Final = [(near, far) for near in (OURS, THEIRS) for far in (OURS, THEIRS)]
 
 
 def causal(flow: Flow) -> str:
@@ -117,17 +123,7 @@ class FlowStatisticsTests(TestCase):
 
         async def measure(count: int) -> Sequence[Comparison]:
             flows = await laboratory.flows(PAIRS, count)
-            found = []
-            for peer in OURS, THEIRS:
-                found += compare(
-                    f"client with {peer}", client, flows[OURS, peer], flows[THEIRS, peer]
-                )
-                found += compare(
-                    f"server with {peer}", server, flows[peer, OURS], flows[peer, THEIRS]
-                )
-            found += compare("client", client, joined(flows, 0, OURS), joined(flows, 0, THEIRS))
-            found += compare("server", server, joined(flows, 1, OURS), joined(flows, 1, THEIRS))
-            return found
+            return compareSides(flows, client, server)
 
         await self.assertNoDifference(measure, count)
 
@@ -144,11 +140,3 @@ def readAtOnce(flows: Sequence[Flow]) -> list[Flow]:
         chance whether it counts already for obfs4proxy's first burst.
     """
     return [flow for flow in flows if flow[0].server.segments == 1]
-
-
-def joined(flows: Flows, end: int, whose: str) -> list[Flow]:
-    """
-    :param end: 0 for the client's, 1 for the server's.
-    :returns: the flows of all pairs of which this end is whose.
-    """
-    return [flow for pair, some in flows.items() if pair[end] == whose for flow in some]

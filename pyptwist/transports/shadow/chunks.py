@@ -88,14 +88,17 @@ class ChunkOpener:
     complete is kept.
     """
 
-    __slots__ = ("_aead", "_count", "_length", "_nonce", "_rest")
+    __slots__ = ("_aead", "_count", "_least", "_length", "_nonce", "_rest")
 
-    def __init__(self, aead: Aead, nonce: Nonce) -> None:
+    def __init__(self, aead: Aead, nonce: Nonce, least: int = LENGTH_BOX) -> None:
         """
         :param aead: with the direction's key.
+        :param least: bytes of a chunk that must be there before its length is opened:
+            when a wrong one shows.
         """
         self._aead = aead
         self._nonce = nonce
+        self._least = least
         self._count = 0
         self._length = _UNKNOWN  # of the payload that comes next
         self._rest = bytearray()
@@ -134,7 +137,7 @@ class ChunkOpener:
             try:
                 while True:
                     if length == _UNKNOWN:
-                        if end - at < LENGTH_BOX:
+                        if end - at < self._least:
                             break
                         box = decrypt(nonce(count), view[at : at + LENGTH_BOX], None)
                         at += LENGTH_BOX

@@ -14,7 +14,9 @@ from pyptwist.errors import (
     HandshakeTimeout,
     ReplayDetected,
 )
+from pyptwist.pieces import Pieces
 from pyptwist.testing import CodecPair
+from pyptwist.transports.shadow.chunks import MAXIMUM_PAYLOAD
 from pyptwist.transports.shadow.classic import CIPHERS, cipherNamed, masterKey
 from tests.transports.shadow.vectors import (
     DRAIN,
@@ -98,6 +100,43 @@ class LazinessTests(SynchronousTestCase):
         self.assertEqual(server.receive(stream[:49], 0.0), [])
         self.assertEqual(server.receive(stream[49:50], 0.0), [READY])
         self.assertEqual(delivered(server.receive(stream[50:], 0.0)), b"question")
+
+    def test_patience(self) -> None:
+        """
+        From the first answer on small writes may be joined, as at shadowsocks-libev,
+        which also makes one chunk of all that it reads at once.
+        """
+        client, server = classicClient(), classicServer()
+        for codec in (client, server):
+            codec.start(0.0)
+            self.assertEqual(codec.pieces, Pieces(MAXIMUM_PAYLOAD, MAXIMUM_PAYLOAD))
+        server.receive(sent(client.send(b"question", 0.0)), 0.0)
+        self.assertEqual((client.patient, server.patient), (False, False))
+        server.send(b"", 0.0)
+        self.assertFalse(server.patient)
+        answer = sent(server.send(b"answer", 0.0))
+        self.assertTrue(server.patient)
+        client.receive(answer[:-1], 0.0)
+        self.assertFalse(client.patient)
+        client.receive(answer[-1:], 0.0)
+        self.assertTrue(client.patient)
+
+    def test_shortest(self) -> None:
+        """
+        Who sends a client garbage learns nothing before the shortest chunk could be
+        there; and that one is read.
+        """
+        client = classicClient()
+        client.start(0.0)
+        self.assertEqual(client.receive(bytes(66), 0.0), [])
+        self.assertEqual(len(errors(client.receive(b"\0", 0.0))), 1)
+        client, server = classicClient(), classicServer()
+        client.start(0.0)
+        server.start(0.0)
+        server.receive(sent(client.send(b"question", 0.0)), 0.0)
+        answer = sent(server.send(b"!", 0.0))
+        self.assertEqual(len(answer), 67)
+        self.assertEqual(delivered(client.receive(answer, 0.0)), b"!")
 
     def test_silentEnd(self) -> None:
         """
