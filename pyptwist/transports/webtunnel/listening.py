@@ -9,7 +9,6 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
-from twisted.web.resource import Resource
 from zope.interface import implementer
 
 from pyptwist import limits
@@ -25,6 +24,7 @@ from pyptwist.transports.webtunnel.codec import WebTunnelServerCodec
 from pyptwist.transports.webtunnel.secret import Secret
 from pyptwist.transports.webtunnel.site import TunnelSite
 from pyptwist.transports.webtunnel.watchful import WatchfulServerCodec
+from pyptwist.webpages import notFound
 
 
 @implementer(IServerTransportEndpoint)
@@ -49,7 +49,7 @@ class WebTunnelServerEndpoint:
         self.clientArguments = told.arguments
         self.clientAddress = told.address
         self._secret = Secret(told.path)
-        self._root = siteRoot(arguments) or Resource()
+        self._root = siteRoot(arguments) or notFound()
         self._forwarded = Forwarded(arguments)
         self._context = context
         self._name = name
