@@ -27,7 +27,7 @@ from zope.interface import implementer
 from pyptwist import limits
 from pyptwist.addresses import HostPort
 from pyptwist.arguments import Arguments
-from pyptwist.codec import CodecFactory
+from pyptwist.codec import CodecBase, CodecFactory
 from pyptwist.connection import CodecConnection
 from pyptwist.errors import Cause, ConfigurationError, PTError, causeOfFailure
 from pyptwist.interfaces import (
@@ -189,6 +189,11 @@ class CodecClientEndpoint:
             if not result.called:
                 result.errback(reason)
 
+        def unconnected(reason: Failure) -> None:
+            if isinstance(codec, CodecBase):
+                codec.unused()
+            failed(reason)
+
         def cancel() -> None:
             if connection.transport is None:
                 below.cancel()
@@ -206,7 +211,7 @@ class CodecClientEndpoint:
             failed,
         )
         below = self._endpoint.connect(_OneConnection(protocolFactory, connection, self._timeout))
-        below.addCallbacks(_ignore, failed)
+        below.addCallbacks(_ignore, unconnected)
         return result
 
 
