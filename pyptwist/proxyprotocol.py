@@ -33,6 +33,7 @@ from zope.interface import implementer
 from pyptwist import limits
 from pyptwist.alarm import Alarm
 from pyptwist.arguments import Arguments
+from pyptwist.attempts import ignored
 from pyptwist.codec import CodecBase
 from pyptwist.connection import CodecConnection
 from pyptwist.errors import AuthenticationFailed, ConfigurationError, HandshakeTimeout, PTError
@@ -114,8 +115,8 @@ class Door:
             self._name,
             self._metrics,
             lambda peer: None,
-            _ignore,
-            _ignore,
+            ignored,
+            ignored,
         )
         transport.protocol = connection
         connection.makeConnection(transport)
@@ -134,10 +135,6 @@ class _Refused(CodecBase):
     def begin(self) -> None:
         # Not from now on: all are to have one end, however soon they are found out.
         self.drainUntil(self._end, self._error)
-
-
-def _ignore(result: object) -> None:
-    pass
 
 
 @implementer(IProtocol)

@@ -13,6 +13,7 @@ from zope.interface import implementer
 
 from pyptwist import limits
 from pyptwist.arguments import Arguments
+from pyptwist.attempts import ignored
 from pyptwist.connection import CodecConnection
 from pyptwist.endpoints import CodecServerEndpoint, logUnbuilt
 from pyptwist.forwarded import HEADER, Forwarded
@@ -66,7 +67,7 @@ class WebTunnelServerEndpoint:
                 self._name,
                 context.metrics,
                 protocolFactory.buildProtocol,
-                _ignore,
+                ignored,
                 logUnbuilt,
             )
 
@@ -120,7 +121,3 @@ class Tunnel(CodecConnection):
         super().rememberAddresses()
         said = getattr(self._codec, "forwardedFor", ())
         self._peer = self._forwarded.client(self._peer, said) or self._peer
-
-
-def _ignore(result: object) -> None:
-    pass
