@@ -95,6 +95,9 @@ class WebChannel(HTTPChannel):
 
     site: WebSite
 
+    # A CR before it is no part of a line (RFC 9112, section 2.2).
+    delimiter = b"\n"
+
     # The time for the first request begins with the connection.
     _isCounting = True
     _isClosing = False
@@ -134,6 +137,28 @@ class WebChannel(HTTPChannel):
         """
         fields = arranged(headers, code == b"304")
         super().writeHeaders(version, code, reason, fields)  # type: ignore[no-untyped-call]
+
+    def lineReceived(self, line: bytes) -> None:
+        """
+        A line of a head.
+        """
+        super().lineReceived(line.removesuffix(b"\r"))  # type: ignore[no-untyped-call]
+
+    def checkPersistence(self, request: Request, version: bytes) -> bool:
+        """
+        Unlike twisted.web's, this takes ``Connection`` for a list, and who speaks HTTP/1.0
+        at his word: every answer here has a length.
+
+        :returns: may another request follow?
+        """
+        said = request.requestHeaders.getRawHeaders(b"connection") or []
+        options = {option.strip().lower() for value in said for option in value.split(b",")}
+        isUsual = version == b"HTTP/1.1"
+        isKept = b"close" not in options and (isUsual or b"keep-alive" in options)
+        if isKept != isUsual:
+            word = b"keep-alive" if isKept else b"close"
+            request.responseHeaders.setRawHeaders(b"connection", [word])
+        return isKept
 
     def lineLengthExceeded(self, line: bytes) -> None:
         """

@@ -51,7 +51,11 @@ _HOST = b" HTTP/1.1\r\nHost: a\r\n"
 _PROBES: dict[bytes, tuple[int, bytes, bool]] = {
     b"GET /" + _HOST + b"\r\n": (200, b"Hello", False),
     b"GET /" + _HOST + b"Connection: close\r\n\r\n": (200, b"Hello", True),
+    b"GET /" + _HOST + b"Connection: a, Close\r\n\r\n": (200, b"Hello", True),
     b"GET / HTTP/1.0\r\n\r\n": (200, b"Hello", True),
+    b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n": (200, b"Hello", False),
+    b"GET / HTTP/1.0\r\nConnection: keep-alive, close\r\n\r\n": (200, b"Hello", True),
+    b"GET / HTTP/1.1\nHost: a\n\n": (200, b"Hello", False),
     b"HEAD /" + _HOST + b"\r\n": (200, b"", False),
     b"GET http://a/" + _HOST + b"\r\n": (200, b"Hello", False),
     b"GET HTTPS://a?b" + _HOST + b"\r\n": (200, b"Hello", False),
@@ -197,8 +201,12 @@ class ProbeTests(SynchronousTestCase):
         ):
             head = _undated(answers[path + _HOST + b"\r\n"][0]).partition(b"\r\n\r\n")[0]
             self.assertEqual(head.split(b"\r\n"), (b"HTTP/1.1 " + lines).split(b"|"))
-        closed = answers[b"GET /" + _HOST + b"Connection: close\r\n\r\n"][0]
-        self.assertIn(b"GMT\r\nConnection: close\r\n\r\n", closed)
+        for probe, word in (
+            (b"GET /" + _HOST + b"Connection: close\r\n\r\n", b"close"),
+            (b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", b"keep-alive"),
+        ):
+            self.assertIn(b"GMT\r\nConnection: %b\r\n\r\n" % word, answers[probe][0])
+        self.assertNotIn(b"Connection", answers[b"GET / HTTP/1.0\r\n\r\n"][0])
 
 
 class FailureTests(SynchronousTestCase):
