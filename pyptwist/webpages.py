@@ -58,14 +58,10 @@ def arranged(headers: Headers, isUnchanged: bool) -> Headers:
         for name in (b"Accept-Ranges", b"Content-Length"):
             fields.pop(name, None)
     # The length of a file is known before its head is made.
-    known = {b"Content-Length"} if b"Accept-Ranges" in fields else set()
-
-    def place(name: bytes) -> tuple[int, bytes]:
-        isLast = name in _LAST and name not in known
-        return (_LAST.index(name) if isLast else -1), name
-
+    isFile = b"Accept-Ranges" in fields
+    last = [name for name in _LAST if not (isFile and name == b"Content-Length")]
     ordered = Headers()
-    for name in sorted(fields, key=place):
+    for name in sorted(fields.keys() - last) + [name for name in last if name in fields]:
         ordered.setRawHeaders(name, fields[name])
     return ordered
 

@@ -34,7 +34,8 @@ class WebRequest(Request):
     A request whose answer does not tell the server's software.
     """
 
-    channel: Any
+    # It has none any more once it is answered.
+    channel: Any = None
 
     def __repr__(self) -> str:
         """
