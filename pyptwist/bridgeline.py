@@ -17,12 +17,7 @@ from typing import Self
 from pyptwist.addresses import HostPort
 from pyptwist.arguments import Arguments
 from pyptwist.errors import ConfigurationError
-from pyptwist.ipc.quoting import (
-    formatSocksArguments,
-    isMethodName,
-    requireWord,
-    splitSocksArguments,
-)
+from pyptwist.ipc.quoting import isMethodName, requireWord
 
 _FINGERPRINT = re.compile(r"[0-9A-Fa-f]{40}")
 
@@ -114,17 +109,6 @@ class BridgeLine:
         :returns: no address and no secret.
         """
         return f"<BridgeLine {self.methodName}>"
-
-    def socksCredentials(self) -> tuple[bytes, bytes] | None:
-        """
-        What a parent sends to a client method along with the address.
-
-        :returns: user name and password; None if the method needs no arguments.
-        :raises ConfigurationError: if they are too long for SOCKS.
-        """
-        if not len(self.arguments):
-            return None
-        return splitSocksArguments(formatSocksArguments(self.arguments))
 
 
 def _format(name: str, address: str, fingerprint: str | None, arguments: Arguments) -> str:

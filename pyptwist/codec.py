@@ -128,6 +128,12 @@ class CodecBase:
         ours to send, and set ``self.nextTimer``, if there is a deadline.
         """
 
+    def unused(self) -> None:
+        """
+        There is no network connection, and will be none, called instead of ``begin``:
+        give back what was taken for it.
+        """
+
     def encode(self, data: bytes) -> None:
         """
         Payload from the application, after ``Ready``: append its ``Transmit``.

@@ -18,14 +18,15 @@ from collections.abc import Callable, Iterable
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.error import ConnectionAborted, ConnectionDone, NoProtocol
-from twisted.internet.interfaces import IAddress, IProtocol, ITransport
+from twisted.internet.error import ConnectionAborted, ConnectionDone
+from twisted.internet.interfaces import IProtocol, ITransport
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from pyptwist import limits
 from pyptwist.alarm import Alarm
+from pyptwist.attempts import Awaited, Build
 from pyptwist.codec import Deliver, Effect, Finished, Ready, Transmit
 from pyptwist.endings import closeInSilence
 from pyptwist.errors import HandshakeTimeout, LocalProtocolError, PTError, causeOfFailure
@@ -49,7 +50,7 @@ class _Life(Enum):
 
 
 @implementer(IProtocol, IRefusable)
-class CodecConnection(Whereabouts, Wary, Paced):
+class CodecConnection(Whereabouts, Wary, Paced, Awaited):
     """
     One transport connection on one network connection, through one codec.
 
@@ -62,7 +63,7 @@ class CodecConnection(Whereabouts, Wary, Paced):
         codec: ICodec,
         methodName: str,
         metrics: Metrics,
-        build: Callable[[IAddress], IProtocol | None],
+        build: Build,
         ready: Callable[[IProtocol], object],
         failed: Callable[[Failure], object],
         refusals: IRefusals | None = None,
@@ -70,21 +71,17 @@ class CodecConnection(Whereabouts, Wary, Paced):
         """
         :param reactor: for the clock and its timers.
         :param codec: fresh, of this connection alone.
-        :param build: makes the application's protocol, at Ready; None refuses.
-        :param ready: called with that protocol once it is connected.
-        :param failed: called instead of ``ready``, at most once.
+        :param build: see ``Awaited``, as for ``ready`` and ``failed``.
         :param refusals: told of what the codec finds out about the peer.
         """
-        super().__init__(refusals)
+        Wary.__init__(self, refusals)
+        Awaited.__init__(self, build, ready, failed)
         # All from the start: Python has cheap places only for a first object's attributes.
         self.transport = self._peer = self._host = None
         self._reactor = reactor
         self._codec: ICodec | None = codec
         self.methodName = methodName
         self._metrics = metrics
-        self._build: Callable[[IAddress], IProtocol | None] | None = build
-        self._ready: Callable[[IProtocol], object] | None = ready
-        self._failed: Callable[[Failure], object] | None = failed
         self._transmit: Callable[[bytes], Any] | None = None
         self.disconnecting = False
         self._protocol: IProtocol | None = None
@@ -274,19 +271,14 @@ class CodecConnection(Whereabouts, Wary, Paced):
                 self._applyOne(effect)
 
     def _connectApplication(self) -> None:
-        build, ready = self._build, self._ready
-        assert build is not None and ready is not None
         self.rememberAddresses()
         try:
-            protocol = build(self.getPeer())
-            if protocol is None:
-                raise NoProtocol
+            protocol = self._built(self.getPeer())
         except Exception:
             self._fail(Failure())
             self._finish(None)
             return
         self._deadline.stop()
-        self._build = self._ready = self._failed = None
         setReadSize(self.transport, self.pieces.payload)
         self._life = _Life.OPEN
         self._protocol = protocol
@@ -294,8 +286,7 @@ class CodecConnection(Whereabouts, Wary, Paced):
             self._commit()
         self._metrics.handshakesDone += 1
         self._metrics.connectionsOpen += 1
-        protocol.makeConnection(self)
-        ready(protocol)
+        self._connected(protocol, self)
 
     # --- strangers ----------------------------------------------------------
 
@@ -365,11 +356,9 @@ class CodecConnection(Whereabouts, Wary, Paced):
             protocol.connectionLost(reason if error is None else Failure(error))
 
     def _fail(self, reason: Failure) -> None:
-        failed, self._failed = self._failed, None
-        self._build = self._ready = None
-        if failed is not None:
+        if self._failed is not None:
             self._metrics.handshakesFailed[causeOfFailure(reason)] += 1
-            failed(reason)
+        super()._fail(reason)
 
     def _releaseMembrane(self) -> None:
         membrane, self._membrane = self._membrane, None

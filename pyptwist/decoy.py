@@ -9,16 +9,10 @@ the options here, and seen to beneath the method.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
-from twisted.internet.interfaces import (
-    IAddress,
-    IListeningPort,
-    IProtocolFactory,
-    IStreamClientEndpoint,
-    IStreamServerEndpoint,
-)
-from zope.interface import implementer
+from twisted.internet.interfaces import IAddress, IProtocolFactory, IStreamServerEndpoint
 
 from pyptwist import limits
 from pyptwist.activation import placed
@@ -26,12 +20,9 @@ from pyptwist.addresses import HostPort
 from pyptwist.arguments import Arguments
 from pyptwist.errors import ConfigurationError
 from pyptwist.guard import Guard, Watched
-from pyptwist.interfaces import Context, INetwork, IServerTransportEndpoint
+from pyptwist.interfaces import Context, IServerTransportEndpoint
 from pyptwist.proxyprotocol import accepting
-from pyptwist.wrapping import WrappingFactory
-
-if TYPE_CHECKING:
-    from twisted.internet.defer import Deferred
+from pyptwist.wrapping import WrappingFactory, WrappingNetwork, WrappingServerEndpoint
 
 _DECOY = "decoy"
 _AFTER = "decoy-after"
@@ -100,42 +91,18 @@ def _address(text: str) -> HostPort:
     return where
 
 
-@implementer(INetwork)
-class GuardedNetwork:
+class GuardedNetwork(WrappingNetwork):
     """
     A network whose listeners have every connection watched by a guard.
     """
 
     def __init__(self, network: Any, guard: Guard) -> None:
-        """
-        :param network: the ``INetwork`` that does the work.
-        """
-        self._network = network
+        super().__init__(network)
         self._guard = guard
-
-    def clientEndpoint(self, host: str, port: int) -> IStreamClientEndpoint:
-        endpoint: IStreamClientEndpoint = self._network.clientEndpoint(host, port)
-        return endpoint
 
     def serverEndpoint(self, host: str, port: int) -> IStreamServerEndpoint:
-        return _GuardedServerEndpoint(self._network.serverEndpoint(host, port), self._guard)
-
-    def bindDatagrams(self, protocol: Any, host: str, port: int) -> IListeningPort:
-        bound: IListeningPort = self._network.bindDatagrams(protocol, host, port)
-        return bound
-
-
-@implementer(IStreamServerEndpoint)
-class _GuardedServerEndpoint:
-    def __init__(self, endpoint: IStreamServerEndpoint, guard: Guard) -> None:
-        self._endpoint = endpoint
-        self._guard = guard
-
-    def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
-        listening: Deferred[IListeningPort] = self._endpoint.listen(
-            _Watching(protocolFactory, self._guard)
-        )
-        return listening
+        watching = partial(_Watching, guard=self._guard)
+        return WrappingServerEndpoint(super().serverEndpoint(host, port), watching)
 
 
 class _Watching(WrappingFactory):

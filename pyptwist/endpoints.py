@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred, fail
-from twisted.internet.error import ConnectingCancelledError, NoProtocol
+from twisted.internet.error import NoProtocol
 from twisted.internet.interfaces import (
     IAddress,
     IListeningPort,
@@ -27,7 +27,8 @@ from zope.interface import implementer
 from pyptwist import limits
 from pyptwist.addresses import HostPort
 from pyptwist.arguments import Arguments
-from pyptwist.codec import CodecFactory
+from pyptwist.attempts import Attempt, ignored
+from pyptwist.codec import CodecBase, CodecFactory
 from pyptwist.connection import CodecConnection
 from pyptwist.errors import Cause, ConfigurationError, PTError, causeOfFailure
 from pyptwist.interfaces import (
@@ -134,10 +135,6 @@ class _Accepting(WrappingFactory):
         return self._make()
 
 
-def _ignore(result: object) -> None:
-    pass
-
-
 def logUnbuilt(reason: Failure) -> None:
     """
     Nobody waits for a connection that was accepted.  Strangers' failures are no
@@ -174,40 +171,24 @@ class CodecClientEndpoint:
             codec = self._codecFactory()
         except Exception:
             return fail(Failure())
-        # Each way that this Deferred ends: Ready; the connection's failure, told
-        # exactly once if Ready never comes; the failure of the connection below,
-        # when there is no connection to fail; its cancellation, behind which
-        # either of these failures may come, and is ignored.
-        result: Deferred[IProtocol] = Deferred(lambda _: cancel())
-
-        def ready(protocol: IProtocol) -> None:
-            # The application may have cancelled it while it was connected.
-            if not result.called:
-                result.callback(protocol)
-
-        def failed(reason: Failure) -> None:
-            if not result.called:
-                result.errback(reason)
-
-        def cancel() -> None:
-            if connection.transport is None:
-                below.cancel()
-            else:
-                result.errback(ConnectingCancelledError(connection.getPeer()))
-                connection.loseConnection()
-
+        attempt = Attempt()
         connection = CodecConnection(
             self._reactor,
             codec,
             self._methodName,
             self._metrics,
             protocolFactory.buildProtocol,
-            ready,
-            failed,
+            attempt.ready,
+            attempt.failed,
         )
+
+        def unconnected(reason: Failure) -> Failure:
+            if isinstance(codec, CodecBase):
+                codec.unused()
+            return reason
+
         below = self._endpoint.connect(_OneConnection(protocolFactory, connection, self._timeout))
-        below.addCallbacks(_ignore, failed)
-        return result
+        return attempt.on(below.addErrback(unconnected), connection)
 
 
 @implementer(IServerTransportEndpoint)
@@ -248,7 +229,7 @@ class CodecServerEndpoint:
                 self._methodName,
                 self._metrics,
                 protocolFactory.buildProtocol,
-                _ignore,
+                ignored,
                 logUnbuilt,
                 self._refusals,
             )

@@ -161,35 +161,6 @@ class ProxiedNetwork:
         raise DatagramsForbidden("UDP cannot pass the upstream proxy")
 
 
-@implementer(INetwork)
-class FixedNetwork:
-    """
-    Every connection goes over one given endpoint, whatever the target: for
-    applications that bring a tunnel of their own.
-    """
-
-    def __init__(
-        self,
-        client: IStreamClientEndpoint | None = None,
-        server: IStreamServerEndpoint | None = None,
-    ) -> None:
-        self._client = client
-        self._server = server
-
-    def clientEndpoint(self, host: str, port: int) -> IStreamClientEndpoint:
-        if self._client is None:
-            raise ConfigurationError("this network has no client endpoint")
-        return self._client
-
-    def serverEndpoint(self, host: str, port: int) -> IStreamServerEndpoint:
-        if self._server is None:
-            raise ConfigurationError("this network has no server endpoint")
-        return self._server
-
-    def bindDatagrams(self, protocol: Any, host: str, port: int) -> IListeningPort:
-        raise DatagramsForbidden("this network carries streams only")
-
-
 @implementer(IStreamClientEndpoint)
 class _TunnelClientEndpoint:
     """

@@ -14,14 +14,14 @@ what listens here.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
 from twisted.internet.interfaces import (
     IAddress,
     IListeningPort,
     IProtocol,
     IProtocolFactory,
-    IStreamClientEndpoint,
     IStreamServerEndpoint,
     ITransport,
 )
@@ -33,18 +33,16 @@ from zope.interface import implementer
 from pyptwist import limits
 from pyptwist.alarm import Alarm
 from pyptwist.arguments import Arguments
+from pyptwist.attempts import ignored
 from pyptwist.codec import CodecBase
 from pyptwist.connection import CodecConnection
 from pyptwist.errors import AuthenticationFailed, ConfigurationError, HandshakeTimeout, PTError
-from pyptwist.interfaces import Context, INetwork
+from pyptwist.interfaces import Context
 from pyptwist.producers import setReadSize
 from pyptwist.proxyheader import announced, headerLength
 from pyptwist.ranges import LOOPBACK, AddressRanges
 from pyptwist.silence import drainSeconds
-from pyptwist.wrapping import WrappingFactory
-
-if TYPE_CHECKING:
-    from twisted.internet.defer import Deferred
+from pyptwist.wrapping import WrappingFactory, WrappingNetwork, WrappingServerEndpoint
 
 _ACCEPT = "proxy-protocol"
 _FROM = "proxy-protocol-from"
@@ -114,8 +112,8 @@ class Door:
             self._name,
             self._metrics,
             lambda peer: None,
-            _ignore,
-            _ignore,
+            ignored,
+            ignored,
         )
         transport.protocol = connection
         connection.makeConnection(transport)
@@ -134,10 +132,6 @@ class _Refused(CodecBase):
     def begin(self) -> None:
         # Not from now on: all are to have one end, however soon they are found out.
         self.drainUntil(self._end, self._error)
-
-
-def _ignore(result: object) -> None:
-    pass
 
 
 @implementer(IProtocol)
@@ -227,41 +221,21 @@ def _rename(transport: Any, peer: IAddress, host: IAddress) -> None:
     transport.getHost = lambda: host
 
 
-@implementer(INetwork)
-class AnnouncedNetwork:
+class AnnouncedNetwork(WrappingNetwork):
     """
     A network whose listeners stand behind a balancer.
     """
 
     def __init__(self, network: Any, door: Door) -> None:
-        """
-        :param network: the ``INetwork`` that does the work.
-        """
-        self._network = network
+        super().__init__(network)
         self._door = door
 
-    def clientEndpoint(self, host: str, port: int) -> IStreamClientEndpoint:
-        endpoint: IStreamClientEndpoint = self._network.clientEndpoint(host, port)
-        return endpoint
-
     def serverEndpoint(self, host: str, port: int) -> IStreamServerEndpoint:
-        return _AnnouncedServerEndpoint(self._network.serverEndpoint(host, port), self._door)
+        arriving = partial(_Arrivals, door=self._door)
+        return WrappingServerEndpoint(super().serverEndpoint(host, port), arriving)
 
     def bindDatagrams(self, protocol: Any, host: str, port: int) -> IListeningPort:
         raise ConfigurationError(f"the option {_ACCEPT!r} is for methods that use TCP")
-
-
-@implementer(IStreamServerEndpoint)
-class _AnnouncedServerEndpoint:
-    def __init__(self, endpoint: IStreamServerEndpoint, door: Door) -> None:
-        self._endpoint = endpoint
-        self._door = door
-
-    def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
-        listening: Deferred[IListeningPort] = self._endpoint.listen(
-            _Arrivals(protocolFactory, self._door)
-        )
-        return listening
 
 
 class _Arrivals(WrappingFactory):

@@ -5,17 +5,18 @@ The ordinary site of a server that hides in one: a folder.
 from __future__ import annotations
 
 import re
+from io import BytesIO
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, BinaryIO
 
 from twisted.internet.interfaces import IPushProducer
-from twisted.web.pages import notFound
+from twisted.web.http import MOVED_PERMANENTLY, REQUESTED_RANGE_NOT_SATISFIABLE
 from twisted.web.resource import Resource
 from twisted.web.static import File
-from twisted.web.util import redirectTo
 from zope.interface import implementer
 
-from pyptwist import limits
+from pyptwist import limits, webpages
 from pyptwist.arguments import Arguments
 from pyptwist.errors import ConfigurationError
 
@@ -24,11 +25,14 @@ _SITE = "site"
 #: The page for what is not there, if there is one, as other web servers have it.
 _NOT_FOUND = "404.html"
 
+#: The type of a file whose name tells none.
+_UNKNOWN = "application/octet-stream"
+
 #: What is hidden by its name, and public all the same (RFC 8615).
 _WELL_KNOWN = b".well-known"
 
 #: One, whose numbers are some file's.
-_RANGE = re.compile(rb"bytes=([0-9]{1,18}-[0-9]{0,18}|-[0-9]{1,18})")
+_RANGE = re.compile(rb"bytes=(?:[0-9]{1,18}-[0-9]{0,18}|-([0-9]{1,18}))")
 
 
 def siteRoot(arguments: Arguments) -> Resource | None:
@@ -47,7 +51,7 @@ def siteRoot(arguments: Arguments) -> Resource | None:
         raise ConfigurationError(
             f"the option {_SITE!r} must name a folder with a web site's files"
         )
-    folder: Any = Folder(arguments.require(_SITE))
+    folder: Any = Folder(arguments.require(_SITE), _UNKNOWN)
     folder.childNotFound = _NotFound(folder.child(_NOT_FOUND))
     return folder  # type: ignore[no-any-return]
 
@@ -56,6 +60,10 @@ class Folder(File):
     """
     A folder that shows files, never a list of them, and none that are hidden.
     """
+
+    #: A compressed file is one, and no page that is compressed on its way.
+    contentEncodings: Any = MappingProxyType({})
+    forbidden: Any = webpages.forbidden()
 
     def getChild(self, path: bytes, request: Any) -> Any:
         if path.startswith(b".") and path != _WELL_KNOWN:
@@ -71,9 +79,17 @@ class Folder(File):
         # Of several ranges each may be the whole file; and what is malformed, and no
         # UTF-8, would be an error.  Every range may be ignored (RFC 9110, 14.2).
         wanted = request.getHeader(b"range")
-        if wanted is not None and not _RANGE.fullmatch(wanted):
-            request.requestHeaders.removeHeader(b"range")
+        if wanted is not None:
+            found = _RANGE.fullmatch(wanted)
+            if found is None:
+                request.requestHeaders.removeHeader(b"range")
+            elif found[1] and int(found[1]) > self.getsize():
+                # More than there is, which twisted.web takes for a place before it.
+                request.requestHeaders.setRawHeaders(b"range", [b"bytes=0-"])
         theirs: Any = super().makeProducer(request, fileForReading)  # type: ignore[no-untyped-call]
+        if request.code == REQUESTED_RANGE_NOT_SATISFIABLE:
+            fileForReading.close()
+            return _beyond(request)
         offset = getattr(theirs, "offset", 0)
         return _Sending(request, fileForReading, offset, getattr(theirs, "size", self.getsize()))
 
@@ -82,8 +98,12 @@ class Folder(File):
 
     def redirect(self, request: Any) -> Any:
         # twisted.web would name a scheme and a port, which are not those that the
-        # visitor of a reverse proxy knows.
-        return redirectTo(b"/" + request.path.strip(b"/") + b"/", request)
+        # visitor of a reverse proxy knows; nor may the path be his.
+        name = request.path.rpartition(b"/")[2].replace(b":", b"%3A") + b"/"
+        query = request.uri.partition(b"?")[1:]
+        request.setResponseCode(MOVED_PERMANENTLY)
+        request.setHeader(b"Location", name + b"".join(query))
+        return b""
 
 
 @implementer(IPushProducer)
@@ -135,9 +155,23 @@ class _Sending:
             request.finish()
 
 
+def _beyond(request: Any) -> _Sending:
+    """
+    :param request: for a part of a file that begins behind its end.
+    """
+    body = webpages.refused(
+        request, REQUESTED_RANGE_NOT_SATISFIABLE, b"invalid range: failed to overlap"
+    )
+    request.code_message = b"Requested Range Not Satisfiable"
+    request.setHeader(b"Content-Length", b"%d" % len(body))
+    request.responseHeaders.removeHeader(b"accept-ranges")
+    request.lastModified = None
+    return _Sending(request, BytesIO(body), 0, len(body))
+
+
 class _NotFound(Resource):
     """
-    Instead of twisted.web's own words, which tell what this server is.
+    In the site's own words.
     """
 
     isLeaf = True
@@ -153,7 +187,7 @@ class _NotFound(Resource):
         try:
             page = self._file.getContent()
         except OSError:
-            return notFound().render(request)
+            return webpages.notFound().render(request)
         request.setResponseCode(404)
         request.setHeader(b"content-type", b"text/html")
         return page

@@ -27,11 +27,9 @@ from service_identity.hazmat import DNS_ID
 from service_identity.pyopenssl import verify_hostname, verify_ip_address
 from twisted.internet.defer import Deferred
 from twisted.internet.error import (
-    ConnectingCancelledError,
     ConnectionAborted,
     ConnectionDone,
     ConnectionLost,
-    NoProtocol,
 )
 from twisted.internet.interfaces import (
     IAddress,
@@ -56,6 +54,7 @@ from pyptwist import limits
 from pyptwist.addresses import HostPort
 from pyptwist.alarm import Alarm
 from pyptwist.arguments import Arguments
+from pyptwist.attempts import Attempt, Awaited, Build
 from pyptwist.errors import (
     AuthenticationFailed,
     ClosedByPeer,
@@ -188,36 +187,13 @@ class TLSClientEndpoint:
         self._timeout = timeout
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
-        # It ends when the handshake does, in either way; when there is no connection
-        # to have one on; or when it is cancelled, behind which these are ignored.
-        result: Deferred[IProtocol] = Deferred(lambda _: cancel())
-
-        def ready(protocol: IProtocol) -> None:
-            # The application may have cancelled it while it was connected.
-            if not result.called:
-                result.callback(protocol)
-
-        def failed(reason: Failure) -> None:
-            if not result.called:
-                result.errback(reason)
-
-        def cancel() -> None:
-            if secured.transport is None:
-                below.cancel()
-            else:
-                result.errback(ConnectingCancelledError(secured.transport.getPeer()))
-                secured.transport.abortConnection()
-
-        secured = _Secured(self._reactor, self._name, protocolFactory.buildProtocol, ready, failed)
+        attempt = Attempt()
+        secured = _Secured(
+            self._reactor, self._name, protocolFactory.buildProtocol, attempt.ready, attempt.failed
+        )
         one = _OneSecured(protocolFactory, secured, self._timeout)
         factory = TLSMemoryBIOFactory(self._options, True, one, clock=self._reactor)
-        below = self._endpoint.connect(freeing(factory))
-        below.addCallbacks(_ignore, failed)
-        return result
-
-
-def _ignore(result: object) -> None:
-    pass
+        return attempt.on(self._endpoint.connect(freeing(factory)), secured)
 
 
 class _OneSecured(WrappingFactory):
@@ -239,7 +215,7 @@ class _OneSecured(WrappingFactory):
 
 
 @implementer(IProtocol, IHandshakeListener)
-class _Secured:
+class _Secured(Awaited):
     """
     Stands between Twisted's TLS and the application's protocol, which is built
     when the handshake is over, and has the TLS connection for its transport.
@@ -251,14 +227,12 @@ class _Secured:
         self,
         reactor: IReactorTime,
         name: str,
-        build: Callable[[Any], IProtocol | None],
+        build: Build,
         ready: Callable[[IProtocol], object],
         failed: Callable[[Failure], object],
     ) -> None:
+        super().__init__(build, ready, failed)
         self._name = name
-        self._build: Callable[[Any], IProtocol | None] | None = build
-        self._ready: Callable[[IProtocol], object] | None = ready
-        self._failed: Callable[[Failure], object] | None = failed
         self._reactor = reactor
         self._deadline = Alarm(reactor)
         self._protocol: IProtocol | None = None
@@ -282,23 +256,24 @@ class _Secured:
         """
 
     def handshakeCompleted(self) -> None:
-        build, ready = self._build, self._ready
-        if build is None or ready is None:
+        if self._build is None:
             return
         try:
             self._checkName()
-            protocol = build(self._address)
-            if protocol is None:
-                raise NoProtocol
+            protocol = self._built(self._address)
         except Exception:
             self._fail(Failure())
-            self.transport.abortConnection()
+            self.loseConnection()
             return
         self._deadline.stop()
-        self._build = self._ready = self._failed = None
         self._protocol = protocol
-        protocol.makeConnection(self.transport)
-        ready(protocol)
+        self._connected(protocol, self.transport)
+
+    def loseConnection(self) -> None:
+        """
+        Nobody wants it any more.
+        """
+        self.transport.abortConnection()
 
     def dataReceived(self, data: bytes) -> None:
         if self._protocol is not None:
@@ -327,14 +302,11 @@ class _Secured:
     def _late(self) -> None:
         self._fail(Failure(HandshakeTimeout("the TLS handshake took too long")))
         if self.transport is not None:
-            self.transport.abortConnection()
+            self.loseConnection()
 
     def _fail(self, reason: Failure) -> None:
-        failed, self._failed = self._failed, None
-        self._build = self._ready = None
         self._deadline.stop()
-        if failed is not None:
-            failed(reason)
+        super()._fail(reason)
 
 
 def _wrongName() -> AuthenticationFailed:

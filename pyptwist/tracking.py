@@ -9,6 +9,7 @@ are being closed are known to the network alone.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
@@ -27,8 +28,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from pyptwist.endings import closeInSilence
-from pyptwist.interfaces import INetwork
-from pyptwist.wrapping import WrappingFactory
+from pyptwist.wrapping import WrappingFactory, WrappingNetwork, WrappingServerEndpoint
 
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
@@ -109,8 +109,7 @@ async def settled(reactor: Any, seconds: float, isOver: Callable[[], bool]) -> N
 _LOOKS = 50
 
 
-@implementer(INetwork)
-class TrackedNetwork:
+class TrackedNetwork(WrappingNetwork):
     """
     A network that knows its connections.
 
@@ -119,20 +118,20 @@ class TrackedNetwork:
 
     def __init__(self, network: Any, known: OpenConnections | None = None) -> None:
         """
-        :param network: the ``INetwork`` that does the work.
         :param known: where to keep them, with those of others.
         """
+        super().__init__(network)
         self.open = OpenConnections() if known is None else known
-        self._network = network
 
     def clientEndpoint(self, host: str, port: int) -> IStreamClientEndpoint:
-        return _TrackedClientEndpoint(self._network.clientEndpoint(host, port), self.open)
+        return _TrackedClientEndpoint(super().clientEndpoint(host, port), self.open)
 
     def serverEndpoint(self, host: str, port: int) -> IStreamServerEndpoint:
-        return _TrackedServerEndpoint(self._network.serverEndpoint(host, port), self.open)
+        introducing = partial(_Introducing, known=self.open)
+        return WrappingServerEndpoint(super().serverEndpoint(host, port), introducing)
 
     def bindDatagrams(self, protocol: Any, host: str, port: int) -> IListeningPort:
-        bound: IListeningPort = self._network.bindDatagrams(protocol, host, port)
+        bound = super().bindDatagrams(protocol, host, port)
         if hasattr(bound, "connected"):
             self.open.addPort(bound)
         return bound
@@ -154,19 +153,6 @@ class _TrackedClientEndpoint:
         if transport is not None:
             self._known.add(transport)
         return protocol
-
-
-@implementer(IStreamServerEndpoint)
-class _TrackedServerEndpoint:
-    def __init__(self, endpoint: IStreamServerEndpoint, known: OpenConnections) -> None:
-        self._endpoint = endpoint
-        self._known = known
-
-    def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
-        listening: Deferred[IListeningPort] = self._endpoint.listen(
-            _Introducing(protocolFactory, self._known)
-        )
-        return listening
 
 
 class _Introducing(WrappingFactory):

@@ -3,28 +3,39 @@ twisted.web's server, with the bounds that it lacks, and without what it tells.
 
 A request has a time to come, head and body, whatever it is sent in; so has the next
 one to begin, and so have answers to be taken.  Neither addresses nor what is asked
-for get into logs, and no answer names the server's software, by which lists of such
-servers are made.
+for get into logs.  What is refused is refused in the words of ``pyptwist.webpages``,
+and what every other server refuses, and twisted.web does not, is refused as well.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from twisted.internet.interfaces import IProtocolFactory
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
+from twisted.web.error import UnsupportedMethod
 from twisted.web.http import HTTPChannel
+from twisted.web.http_headers import Headers
 from twisted.web.resource import Resource
-from twisted.web.server import Request, Site
+from twisted.web.server import NOT_DONE_YET, Request, Site
 
 from pyptwist.alarm import Alarm
+from pyptwist.webpages import arranged, closing, refused
+
+#: What a request to a proxy has before the path; every server must take it, too
+#: (RFC 9112, section 3.2.2).
+_ORIGIN = re.compile(rb"https?://[^/?]+", re.IGNORECASE)
 
 
 class WebRequest(Request):
     """
-    A request whose answer does not name the server's software.
+    A request whose answer does not tell the server's software.
     """
+
+    # It has none any more once it is answered.
+    channel: Any = None
 
     def __repr__(self) -> str:
         """
@@ -32,13 +43,50 @@ class WebRequest(Request):
         """
         return "<Request>"
 
-    def write(self, data: bytes) -> None:
+    def process(self) -> None:
         """
-        Part of the answer, the head before the first.
+        All of it is there.
         """
-        if not self.startedWriting:
-            self.responseHeaders.removeHeader(b"server")
-        super().write(data)  # type: ignore[no-untyped-call]
+        hosts = self.requestHeaders.getRawHeaders(b"host") or []
+        least = 1 if self.clientproto == b"HTTP/1.1" else 0
+        self.path = _ORIGIN.sub(b"", self.path, count=1) or b"/"
+        isPlace = self.path.startswith(b"/") or (self.method, self.path) == (b"OPTIONS", b"*")
+        if isPlace and least <= len(hosts) <= 1:
+            super().process()  # type: ignore[no-untyped-call]
+        elif self.channel is not None:
+            self.channel.refuse(400)
+
+    def render(self, resrc: Any) -> None:
+        """
+        :param resrc: what answers.
+        """
+        try:
+            body = resrc.render(self)
+        except UnsupportedMethod as error:
+            allowed = b", ".join(sorted(error.allowedMethods))
+            self.responseHeaders.setRawHeaders(b"allow", [allowed])
+            body = refused(self, 405, b"Method Not Allowed")
+        if body is not NOT_DONE_YET:
+            self._answer(body)
+
+    def processingFailed(self, reason: Failure) -> Failure:
+        """
+        A resource failed, which is logged, and not shown.
+        """
+        self._log.failure("A page could not be shown", failure=reason)
+        if self.startedWriting or self.channel is None:
+            self.loseConnection()  # type: ignore[no-untyped-call]
+        else:
+            self.responseHeaders.removeHeader(b"content-length")
+            self._answer(refused(self, 500, b"500 Internal Server Error"))
+        return reason
+
+    def _answer(self, body: bytes) -> None:
+        # Who is asked for a head alone may know the length, and have no body.
+        if body or not self.responseHeaders.hasHeader(b"content-length"):
+            self.responseHeaders.setRawHeaders(b"content-length", [b"%d" % len(body)])
+        self.write(body)  # type: ignore[no-untyped-call]
+        self.finish()  # type: ignore[no-untyped-call]
 
 
 class WebChannel(HTTPChannel):
@@ -47,6 +95,9 @@ class WebChannel(HTTPChannel):
     """
 
     site: WebSite
+
+    # A CR before it is no part of a line (RFC 9112, section 2.2).
+    delimiter = b"\n"
 
     # The time for the first request begins with the connection.
     _isCounting = True
@@ -80,6 +131,60 @@ class WebChannel(HTTPChannel):
         # The next one may have come with it, and be answered by now, or not yet.
         if self.persistent and not (self._isCounting or self._handlingRequest):
             self.setTimeout(self.site.idleTime)  # type: ignore[no-untyped-call]
+
+    def writeHeaders(self, version: bytes, code: bytes, reason: bytes, headers: Headers) -> None:
+        """
+        The head of an answer.
+        """
+        fields = arranged(headers, code == b"304")
+        super().writeHeaders(version, code, reason, fields)  # type: ignore[no-untyped-call]
+
+    def lineReceived(self, line: bytes) -> None:
+        """
+        A line of a head.
+        """
+        super().lineReceived(line.removesuffix(b"\r"))  # type: ignore[no-untyped-call]
+
+    def checkPersistence(self, request: Request, version: bytes) -> bool:
+        """
+        Unlike twisted.web's, this takes ``Connection`` for a list, and who speaks HTTP/1.0
+        at his word: every answer here has a length.
+
+        :returns: may another request follow?
+        """
+        said = request.requestHeaders.getRawHeaders(b"connection") or []
+        options = {option.strip().lower() for value in said for option in value.split(b",")}
+        isUsual = version == b"HTTP/1.1"
+        isKept = b"close" not in options and (isUsual or b"keep-alive" in options)
+        if isKept != isUsual:
+            word = b"keep-alive" if isKept else b"close"
+            request.responseHeaders.setRawHeaders(b"connection", [word])
+        return isKept
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        """
+        A line is too long.
+        """
+        self.refuse(431)
+
+    def _respondToBadRequestAndDisconnect(self) -> None:
+        # There is no other way to have it say anything else.
+        isLong = (
+            self._receivedHeaderSize > self.totalHeadersSize
+            or self._receivedHeaderCount > self.maxHeaders
+        )
+        self.refuse(431 if isLong else 400)
+
+    def refuse(self, status: int) -> None:
+        """
+        Answer what is no request, and close.
+
+        :param status: see ``closing``.
+        """
+        if not self._isClosing:
+            transport: Any = self.transport
+            transport.write(closing(status))
+            self.loseConnection()
 
     def pauseProducing(self) -> None:
         """

@@ -15,10 +15,12 @@ from pyptwist.errors import ConfigurationError
 from pyptwist.ipc.quoting import (
     formatServerOptions,
     formatSmethodArguments,
+    formatSocksArguments,
     joinSocksArguments,
     parseServerOptions,
     parseSmethodArguments,
     parseSocksArguments,
+    splitSocksArguments,
 )
 
 FINGERPRINT = "0123456789ABCDEF0123456789ABCDEF01234567"
@@ -232,24 +234,7 @@ class FormsTests(SynchronousTestCase):
         options = parseServerOptions(formatServerOptions({"x": arguments}))
         announced = parseSmethodArguments(formatSmethodArguments(options.get("x", NOTHING)))
         line = BridgeLine.parse(str(BridgeLine("x", V4, None, announced)))
-        credentials = line.socksCredentials()
-        received = (
-            parseSocksArguments(joinSocksArguments(*credentials)) if credentials else NOTHING
-        )
+        text = formatSocksArguments(line.arguments)
+        sent = joinSocksArguments(*splitSocksArguments(text)) if text else b""
+        received = parseSocksArguments(sent)
         self.assertEqual(received, arguments)
-
-    def test_socks(self) -> None:
-        """
-        Arguments go into user name and password; without any, there are none.
-        """
-        self.assertIsNone(BridgeLine("x", V4, None, NOTHING).socksCredentials())
-        line = BridgeLine.parse("x 192.0.2.1:443 a=1;2 b=" + "c" * 255)
-        self.assertEqual(line.socksCredentials(), (b"a=1\\;2;b=" + b"c" * 246, b"c" * 9))
-
-    def test_tooLongForSocks(self) -> None:
-        """
-        A line may hold more than SOCKS carries.
-        """
-        line = BridgeLine.parse("x 192.0.2.1:443 a=" + "c" * 509)
-        error = self.assertRaises(ConfigurationError, line.socksCredentials)
-        self.assertIn("511", str(error))

@@ -143,6 +143,31 @@ class ClientTests(EndpointCase):
             self.successResultOf(attempt)
         self.assertEqual(self.metrics.connectionsOpen, 2)
 
+    def test_unused(self) -> None:
+        """
+        A codec is told that it is for nothing; not so one whose connection was made.
+        """
+        told: list[str] = []
+
+        class Told(HelloCodec):
+            def begin(self) -> None:
+                told.append("begun")
+                super().begin()
+
+            def unused(self) -> None:
+                told.append("unused")
+
+        self.failureResultOf(self.connect(codec=Told))
+        self.assertEqual(told, ["unused"])
+        attempt = self.client(codec=Told).connect(Applications())
+        attempt.cancel()
+        self.failureResultOf(attempt)
+        self.assertEqual(told, ["unused"] * 2)
+        self.listen()
+        self.successResultOf(self.connect(codec=Told)).transport.abortConnection()
+        self.network.pump(100)
+        self.assertEqual(told, ["unused"] * 2 + ["begun"])
+
     def test_failures(self) -> None:
         """
         Each way to fail has its kind and cause, and is counted.

@@ -44,9 +44,8 @@ from pyptwist.errors import (
     causeOf,
 )
 from pyptwist.interfaces import INetwork
-from pyptwist.network import DirectNetwork, FixedNetwork, ProxiedNetwork
+from pyptwist.network import DirectNetwork, ProxiedNetwork
 from pyptwist.proxies.upstream import UpstreamProxy
-from pyptwist.testing import MemoryNetwork
 from pyptwist.transports.dummy import DummyCodec
 
 PROXY = IPv4Address("TCP", "192.0.2.9", 1080)
@@ -491,34 +490,6 @@ class ProxyFailureTests(ProxiedCase):
         self.assertTrue(self.failures[0].check(ConnectingCancelledError, CancelledError))
         self.assertEqual(len(self.failures), 2)
         self.assertEqual(self.reactor.getDelayedCalls(), [])
-
-
-class FixedTests(SynchronousTestCase):
-    def test_interface(self) -> None:
-        verifyObject(INetwork, FixedNetwork())
-
-    def test_given(self) -> None:
-        """
-        Every target is the one endpoint.
-        """
-        memory = MemoryNetwork()
-        client = memory.clientEndpoint("192.0.2.1", 1)
-        server = memory.serverEndpoint("192.0.2.1", 1)
-        network = FixedNetwork(client, server)
-        for host in ("192.0.2.7", "example.org"):
-            self.assertIs(network.clientEndpoint(host, 443), client)
-            self.assertIs(network.serverEndpoint(host, 443), server)
-
-    def test_missing(self) -> None:
-        """
-        What was not given is refused.
-        """
-        network = FixedNetwork()
-        self.assertRaises(ConfigurationError, network.clientEndpoint, "192.0.2.7", 443)
-        self.assertRaises(ConfigurationError, network.serverEndpoint, "192.0.2.7", 443)
-        self.assertRaises(
-            DatagramsForbidden, network.bindDatagrams, DatagramProtocol(), "0.0.0.0", 0
-        )
 
 
 class Connected(Protocol):

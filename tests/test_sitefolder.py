@@ -50,7 +50,7 @@ class FolderTests(SiteCase):
         """
         In the words of the site, if it has a page for that; it may come and go.
         """
-        self.assertIn(b"No Such Resource", self.get(b"/nothing"))
+        self.assertTrue(self.get(b"/nothing").endswith(b"\r\n\r\n404 page not found\n"))
         (self.folder / "404.html").write_text("Gone fishing.")
         for path in (b"/nothing", b"/secret", b"/sub/", b"/sub/nothing", b"/.hidden"):
             self.assertIn(b"404 Not Found", self.get(path))
@@ -59,9 +59,19 @@ class FolderTests(SiteCase):
 
     def test_redirect(self) -> None:
         """
-        To a folder, by a path alone: who knows what the visitor calls this server?
+        To a folder, by its name alone: who knows what the visitor calls this server?
         """
-        self.assertIn(b"Location: /sub/\r\n", self.get(b"/sub"))
+        (self.folder / "a:b").mkdir()
+        for path, place in (
+            (b"/sub", b"sub/"),
+            (b"/sub?a=b?c", b"sub/?a=b?c"),
+            (b"http://a/sub", b"sub/"),
+            (b"/a:b", b"a%3Ab/"),
+        ):
+            head, _, body = self.get(path).partition(b"\r\n\r\n")
+            self.assertTrue(head.startswith(b"HTTP/1.1 301 Moved Permanently\r\n"), path)
+            self.assertIn(b"Location: %b\r\n" % place, head + b"\r\n")
+            self.assertEqual(body, b"")
 
     def test_ranges(self) -> None:
         """
@@ -72,6 +82,9 @@ class FolderTests(SiteCase):
             (b"bytes=5-14", b"206"),
             (b"bytes=199990-", b"206"),
             (b"bytes=-10", b"206"),
+            (b"bytes=-200000", b"206"),
+            (b"bytes=-200001", b"206"),
+            (b"bytes=200000-", b"416"),
             (b"bytes=0-199999,0-199999", b"200"),
             (b"bytes=" + b"0-," * 500, b"200"),
             (b"bytes=9-1", b"200"),
@@ -79,10 +92,26 @@ class FolderTests(SiteCase):
             (b"bytes=\xb2-", b"200"),
             (b"\xff", b"200"),
         ):
-            answer = self.ask(b"GET /big HTTP/1.1\r\nRange: " + wanted + b"\r\n\r\n")
+            answer = self.ask(b"GET /big HTTP/1.1\r\nHost: a\r\nRange: " + wanted + b"\r\n\r\n")
             head, _, body = answer.partition(b"\r\n\r\n")
             self.assertEqual(head.split()[1], status, wanted)
-            self.assertEqual(len(body), 10 if status == b"206" else 200_000)
+            self.assertIn(b"Content-Length: %d\r\n" % len(body), head + b"\r\n")
+            if status == b"416":
+                self.assertIn(b"Content-Range: bytes */200000\r\n", head)
+                self.assertEqual(body, b"invalid range: failed to overlap\n")
+            else:
+                isPart = status == b"206" and b"-2" not in wanted
+                self.assertEqual(len(body), 10 if isPart else 200_000)
+
+    def test_types(self) -> None:
+        """
+        An archive is sent as one; and what has no type is not said to be a page.
+        """
+        for name, kind in (("a.tar.gz", b"application/gzip"), ("a", b"application/octet-stream")):
+            (self.folder / name).write_text("a")
+            answer = self.get(b"/" + name.encode())
+            self.assertIn(b"\r\nContent-Type: %b\r\n" % kind, answer)
+            self.assertNotIn(b"Content-Encoding", answer)
 
     def test_unreadable(self) -> None:
         """

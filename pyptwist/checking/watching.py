@@ -13,26 +13,23 @@ from twisted.internet.interfaces import (
     IAddress,
     IHostnameResolver,
     IHostResolution,
-    IListeningPort,
     IProtocol,
     IProtocolFactory,
     IReactorPluggableNameResolver,
     IResolutionReceiver,
     IStreamClientEndpoint,
-    IStreamServerEndpoint,
 )
 from zope.interface import implementer
 
 from pyptwist.addresses import HostPort
 from pyptwist.checking.stages import Course, Stage
 from pyptwist.interfaces import INetwork
-from pyptwist.wrapping import WrappingFactory
+from pyptwist.wrapping import WrappingFactory, WrappingNetwork
 
 _PORT = 1  # that any address may have
 
 
-@implementer(INetwork)
-class WatchedNetwork:
+class WatchedNetwork(WrappingNetwork):
     """
     Another network, whose client connections are watched.
     """
@@ -44,25 +41,16 @@ class WatchedNetwork:
         connected: Callable[[], object],
     ) -> None:
         """
-        :param network: the ``INetwork`` that does the work.
         :param dialling: called with the host when a connection is begun.
         :param connected: called when one is made, before anything is sent on it.
         """
-        self._network = network
+        super().__init__(network)
         self._dialling = dialling
         self._connected = connected
 
     def clientEndpoint(self, host: str, port: int) -> IStreamClientEndpoint:
-        below = self._network.clientEndpoint(host, port)
+        below = super().clientEndpoint(host, port)
         return _WatchedEndpoint(below, lambda: self._dialling(host), self._connected)
-
-    def serverEndpoint(self, host: str, port: int) -> IStreamServerEndpoint:
-        endpoint: IStreamServerEndpoint = self._network.serverEndpoint(host, port)
-        return endpoint
-
-    def bindDatagrams(self, protocol: Any, host: str, port: int) -> IListeningPort:
-        bound: IListeningPort = self._network.bindDatagrams(protocol, host, port)
-        return bound
 
 
 def watchDirect(network: Any, course: Course) -> INetwork:

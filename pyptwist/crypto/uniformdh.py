@@ -58,7 +58,8 @@ class KeyPair:
 
     def __init__(self, private: bytes) -> None:
         """
-        :param private: 192 bytes, not all zero.
+        :param private: 192 bytes, not all zero; the lowest bit is the coin, and no part
+            of the key: if it is set, the public key is p - X.
         """
         number = int.from_bytes(private, "big")
         coin = number & 1
@@ -102,16 +103,6 @@ def generate(entropy: Entropy) -> KeyPair:
     :param entropy: the source; 192 bytes are taken.
     """
     return KeyPair(entropy(LENGTH))
-
-
-def fromPrivate(private: bytes) -> KeyPair:
-    """
-    The key pair of a known private key.
-
-    :param private: 192 bytes; the lowest bit is the coin, and no part of the
-        key: if it is set, the public key is p - X.
-    """
-    return KeyPair(private)
 
 
 def _encoded(number: int) -> bytes:

@@ -197,19 +197,6 @@ def versionStatusLine(implementation: str, version: str) -> str:
     return f"STATUS TYPE=version IMPLEMENTATION={implementation} VERSION={version}"
 
 
-def statusLine(name: str, **values: str) -> str:
-    """
-    How a method fares (pt-spec 3.3.5).
-
-    :param name: of the method.
-    :param values: any texts, at least one, such as ``CONNECT="Success"``.
-    """
-    if not values or not all(isMethodName(key) for key in values):
-        raise LocalProtocolError("a status needs at least one value, and plain keys")
-    pairs = (f"{key}={quoteString(_oneLine(value))}" for key, value in values.items())
-    return f"STATUS TRANSPORT={_name(name)} {' '.join(pairs)}"
-
-
 # --- Order ------------------------------------------------------------------
 
 

@@ -108,17 +108,17 @@ class KnownAnswerTests(SynchronousTestCase):
     """
 
     def test_publicKeyWithTheCoinSet(self) -> None:
-        self.assertEqual(uniformdh.fromPrivate(X_PRIVATE).public, X_PUBLIC)
+        self.assertEqual(uniformdh.KeyPair(X_PRIVATE).public, X_PUBLIC)
 
     def test_publicKeyWithTheCoinClear(self) -> None:
-        self.assertEqual(uniformdh.fromPrivate(Y_PRIVATE).public, Y_PUBLIC)
+        self.assertEqual(uniformdh.KeyPair(Y_PRIVATE).public, Y_PUBLIC)
 
     def test_sharedSecret(self) -> None:
-        self.assertEqual(uniformdh.fromPrivate(X_PRIVATE).exchange(Y_PUBLIC), SHARED)
-        self.assertEqual(uniformdh.fromPrivate(Y_PRIVATE).exchange(X_PUBLIC), SHARED)
+        self.assertEqual(uniformdh.KeyPair(X_PRIVATE).exchange(Y_PUBLIC), SHARED)
+        self.assertEqual(uniformdh.KeyPair(Y_PRIVATE).exchange(X_PUBLIC), SHARED)
 
     def test_bothFormsOfAKeyGiveTheSameSecret(self) -> None:
-        pair = uniformdh.fromPrivate(X_PRIVATE)
+        pair = uniformdh.KeyPair(X_PRIVATE)
         self.assertEqual(pair.exchange(encoded(P - number(Y_PUBLIC))), SHARED)
 
 
@@ -138,22 +138,22 @@ class GenerateTests(SynchronousTestCase):
         self.assertEqual(asked, [192])
 
     def test_coinChoosesTheForm(self) -> None:
-        clear = uniformdh.fromPrivate(X_PRIVATE[:-1] + b"\x6e")
+        clear = uniformdh.KeyPair(X_PRIVATE[:-1] + b"\x6e")
         self.assertEqual(number(clear.public), P - number(X_PUBLIC))
         self.assertEqual(clear.exchange(Y_PUBLIC), SHARED)
 
     def test_publicKeyIsPaddedOnTheLeft(self) -> None:
         # 2**10, and p less that.
-        self.assertEqual(uniformdh.fromPrivate(encoded(10)).public, encoded(1024))
-        self.assertEqual(uniformdh.fromPrivate(encoded(11)).public, encoded(P - 1024))
+        self.assertEqual(uniformdh.KeyPair(encoded(10)).public, encoded(1024))
+        self.assertEqual(uniformdh.KeyPair(encoded(11)).public, encoded(P - 1024))
 
     def test_sharedSecretIsPaddedOnTheLeft(self) -> None:
-        self.assertEqual(uniformdh.fromPrivate(encoded(2)).exchange(encoded(12)), encoded(144))
+        self.assertEqual(uniformdh.KeyPair(encoded(2)).exchange(encoded(12)), encoded(144))
 
     def test_privateKeysAboveTheModulus(self) -> None:
         private = b"\xff" * 192
         self.assertEqual(
-            number(uniformdh.fromPrivate(private).public),
+            number(uniformdh.KeyPair(private).public),
             P - pow(2, number(private) - 1, P),
         )
 
@@ -162,7 +162,7 @@ class GenerateTests(SynchronousTestCase):
     def test_agreesWithArithmetic(self, private: bytes) -> None:
         coin = number(private) & 1
         power = pow(2, number(private) - coin, P)
-        pair = uniformdh.fromPrivate(private)
+        pair = uniformdh.KeyPair(private)
         self.assertEqual(number(pair.public), P - power if coin else power)
         self.assertEqual(
             number(pair.exchange(X_PUBLIC)), pow(number(X_PUBLIC), number(private) - coin, P)
@@ -175,7 +175,7 @@ class GenerateTests(SynchronousTestCase):
             self.assertEqual(one.exchange(other.public), other.exchange(one.public))
 
     def test_reprTellsNoKey(self) -> None:
-        self.assertEqual(repr(uniformdh.fromPrivate(X_PRIVATE)), "<KeyPair>")
+        self.assertEqual(repr(uniformdh.KeyPair(X_PRIVATE)), "<KeyPair>")
 
 
 class PeerTests(SynchronousTestCase):
@@ -184,7 +184,7 @@ class PeerTests(SynchronousTestCase):
     """
 
     def setUp(self) -> None:
-        self.pair = uniformdh.fromPrivate(X_PRIVATE)
+        self.pair = uniformdh.KeyPair(X_PRIVATE)
 
     def test_keysThatMakeNoSecret(self) -> None:
         for value in (0, 1, P - 1, P, P + 1):

@@ -138,6 +138,8 @@ class _Case(TestCase):
         await exchange(self, (here, there), size)
         self.assertEqual(self.kind(), kind)
         await together(here.drop(), there.drop())
+        # Or its end would be recorded as the beginning of the next.
+        await together(self.tap.streams[-1].lost(), self.tap.onward[-1].lost())
 
 
 if TYPE_CHECKING:

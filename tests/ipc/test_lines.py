@@ -26,7 +26,6 @@ from pyptwist.ipc.lines import (
     logLine,
     serverMethodErrorLine,
     serverMethodLine,
-    statusLine,
     versionLine,
     versionStatusLine,
 )
@@ -71,10 +70,6 @@ class LineTests(SynchronousTestCase):
                 versionStatusLine("pyptwist", "1.2.3"),
                 "STATUS TYPE=version IMPLEMENTATION=pyptwist VERSION=1.2.3",
             ),
-            (
-                statusLine("obfs4", CONNECT="Failed", ERRSTR="not now"),
-                'STATUS TRANSPORT=obfs4 CONNECT="Failed" ERRSTR="not now"',
-            ),
         ]:
             self.assertEqual(line, expected)
 
@@ -106,7 +101,6 @@ class LineTests(SynchronousTestCase):
             self.assertRaises(ConfigurationError, clientMethodErrorLine, name, "m")
             self.assertRaises(ConfigurationError, serverMethodLine, name, V4, NOTHING)
             self.assertRaises(ConfigurationError, serverMethodErrorLine, name, "m")
-            self.assertRaises(ConfigurationError, statusLine, name, A="b")
 
     def test_addresses(self) -> None:
         """
@@ -132,13 +126,6 @@ class LineTests(SynchronousTestCase):
         self.assertRaises(ConfigurationError, versionLine, "1\n")
         self.assertRaises(ConfigurationError, versionStatusLine, "py ptwist", "1")
         self.assertRaises(ConfigurationError, versionStatusLine, "pyptwist", "1\n")
-
-    def test_status(self) -> None:
-        """
-        A status says something, under plain keys.
-        """
-        self.assertRaises(LocalProtocolError, statusLine, "x")
-        self.assertRaises(LocalProtocolError, statusLine, "x", **{"A B": "c"})
 
     def test_messages(self) -> None:
         """
@@ -185,7 +172,6 @@ class LineTests(SynchronousTestCase):
             clientMethodErrorLine("x", text),
             serverMethodErrorLine("x", text),
             logLine(Severity.NOTICE, text),
-            statusLine("x", K=text),
             EnvironmentRefused(text).line,
             ProxyRefused(text * 500).line,
         ]:

@@ -20,8 +20,7 @@ from pyptwist.arguments import Arguments
 from pyptwist.errors import ConfigurationError, DatagramsForbidden
 from pyptwist.modes.framing import LENGTH, STUN, Framing
 from pyptwist.modes.udp import ClientFlows
-from pyptwist.network import FixedNetwork
-from pyptwist.testing import memoryContext
+from pyptwist.testing import MemoryNetwork, memoryContext
 from pyptwist.testing.datagrams import MemoryDatagramNetwork
 from tests.modes.datagrams import HERE, Attempt, Peer, ScriptedConnection, ScriptedMethod, counted
 from tests.remains import objects, since, withoutCollector
@@ -540,7 +539,7 @@ class FlowTests(FlowsCase):
         Where the methods' network leads through an upstream proxy, which forbids
         datagrams, the local port is opened all the same.
         """
-        forbidding = FixedNetwork()
+        forbidding = MemoryNetwork()
         self.assertRaises(DatagramsForbidden, forbidding.bindDatagrams, Peer(), HERE, 0)
         self.context = replace(self.context, network=forbidding)
         self.listen()

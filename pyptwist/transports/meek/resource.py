@@ -23,8 +23,8 @@ from pyptwist.metrics import Metrics
 from pyptwist.transports.meek.arguments import serverOptions
 from pyptwist.transports.meek.numbering import Flag, Frame, isOffer
 from pyptwist.transports.meek.sessions import ServerSession, SessionTable
+from pyptwist.webpages import TEXT, refused
 
-_TEXT = b"text/plain; charset=utf-8"
 _DATA = b"application/octet-stream"
 _COVER = b"Nothing to see here yet.\n"
 
@@ -49,8 +49,8 @@ class MeekResource(Resource):
         if request.method != b"GET":
             return _badRequest(request)
         if request.path.strip(b"/"):
-            return _respond(request, 404, _TEXT, b"404 page not found\n")
-        return _respond(request, 200, _TEXT, _COVER)
+            return refused(request, 404, b"404 page not found")
+        return _respond(request, 200, TEXT, _COVER)
 
     def isFor(self, request: Request) -> bool:
         """
@@ -76,7 +76,7 @@ class MeekResource(Resource):
             client = self._table.options.forwarded.client(peer, said) or peer
             session = self._table.begun(sessionId, request.getHost(), client)
         if session is None:
-            return _respond(request, 500, _TEXT, b"Internal server error.\n")
+            return refused(request, 500, b"Internal server error.")
         session.requested(_Pending(request, session), body)
         return NOT_DONE_YET
 
@@ -174,7 +174,7 @@ def _forgotten(request: Request, body: bytes) -> bytes:
 
 
 def _badRequest(request: Request) -> bytes:
-    return _respond(request, 400, _TEXT, b"Bad request.\n")
+    return refused(request, 400, b"Bad request.")
 
 
 def _respond(request: Request, status: int, kind: bytes, body: bytes) -> bytes:

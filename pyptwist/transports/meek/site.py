@@ -15,15 +15,8 @@ from twisted.web.server import Request
 from pyptwist import limits
 from pyptwist.transports.meek.resource import MeekResource
 from pyptwist.transports.meek.sessions import SessionTable
+from pyptwist.webpages import closing
 from pyptwist.webserver import WebChannel, WebRequest, WebSite
-
-# As Go's server says it.
-_REFUSAL = (
-    b"HTTP/1.1 400 Bad Request\r\n"
-    b"Content-Type: text/plain; charset=utf-8\r\n"
-    b"Connection: close\r\n\r\n"
-    b"400 Bad Request"
-)
 
 
 class MeekRequest(Request):
@@ -68,7 +61,7 @@ class MeekRequest(Request):
             channel: Any = self.channel
             transport: Any = channel.transport
             if isinstance(channel, HTTPChannel):  # it is no stream of HTTP/2
-                transport.write(_REFUSAL)
+                transport.write(closing(400))
             channel.loseConnection()
 
 
@@ -115,7 +108,7 @@ class MeekSite(WebSite):
             table.factory,
             limits.MEEK_REQUEST_TIME,
             limits.MEEK_IDLE,
-            _Anonymous,
+            _OurRequest,
         )
 
     def getResourceFor(self, request: Request) -> Any:
@@ -162,20 +155,7 @@ class MeekSite(WebSite):
             self._table.cutOff()
 
 
-class _Anonymous(MeekRequest, WebRequest):
+class _OurRequest(MeekRequest, WebRequest):
     """
-    A request whose answer has Go's order of fields.
+    The same, of a server that is only ours.
     """
-
-    def write(self, data: bytes) -> None:
-        """
-        Part of the answer, the head before the first.
-        """
-        if not self.startedWriting:
-            headers = self.responseHeaders
-            date = headers.getRawHeaders(b"date") or []
-            length = headers.getRawHeaders(b"content-length") or []
-            for name, values in ((b"date", date), (b"content-length", length)):
-                headers.removeHeader(name)
-                headers.setRawHeaders(name, values)
-        super().write(data)

@@ -195,11 +195,6 @@ def _parsed(data: bytes) -> tuple[bytes, OrderedDict[str, Health]]:
     return key, OrderedDict(dated[-limits.OPTIMIZER_HEALTH :])
 
 
-def _field(health: Health) -> list[float]:
-    minute = int(health.at) // _MINUTE * _MINUTE
-    return [int(health.isGood), round(health.seconds, 3), minute]
-
-
 def _health(field: Any) -> Health | None:
     match field:
         case [0 | 1 as isGood, int() | float() as seconds, int(at)] if (

@@ -50,12 +50,18 @@ from pyptwist.transports.scramblesuit.tickets import TicketMint
 
 class Tickets(Protocol):
     """
-    The tickets that a client has for one server.
+    The tickets that a connection has for its server.
     """
 
     def take(self) -> Ticket | None:
         """
-        Get one that nobody gets again.
+        Get one that nobody gets again.  It takes no time: who sees the connection
+        would notice.
+        """
+
+    def giveBack(self) -> None:
+        """
+        There is no connection: none will be taken.
         """
 
     def put(self, ticket: Ticket) -> None:
@@ -123,7 +129,6 @@ class ScrambleSuitClientCodec(_ScrambleSuitCodec):
         self.state = self._awaitingAnswer
 
     def begin(self) -> None:
-        # Not earlier: a connection that is refused costs no ticket.
         ticket = None if self._tickets is None else self._tickets.take()
         hour = epochHour(self._wallClock())
         if ticket is None:
@@ -134,6 +139,10 @@ class ScrambleSuitClientCodec(_ScrambleSuitCodec):
         self._establish(keys.toServer, keys.toClient, NEWS)
         self.transmit(request)
         self.ready()
+
+    def unused(self) -> None:
+        if self._tickets is not None:
+            self._tickets.giveBack()
 
     def endOfInput(self) -> None:
         if self.isReady and not self._decoder.hasOpened:

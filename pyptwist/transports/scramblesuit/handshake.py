@@ -20,7 +20,7 @@ although the spec leaves this open.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final
 
@@ -59,10 +59,12 @@ class Ticket:
 
     :ivar masterKey: 32 bytes.
     :ivar ticket: 112 bytes.
+    :ivar came: when a client got it, in seconds since 1970.
     """
 
     masterKey: bytes
     ticket: bytes
+    came: int = field(default=0, compare=False)
 
     def __repr__(self) -> str:
         return "<Ticket>"

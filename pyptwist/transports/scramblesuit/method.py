@@ -4,7 +4,9 @@ scramblesuit as a transport method: from arguments to codecs.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 
 from twisted.logger import Logger
 
@@ -34,21 +36,31 @@ from pyptwist.transports.scramblesuit.store import TicketStore
 from pyptwist.transports.scramblesuit.tickets import TicketKeys, TicketMint
 
 
-@dataclass(frozen=True)
 class _TicketsFor:
     """
-    A store's tickets for one server.
+    A store's tickets for one server, as one connection has them.
+
+    Made before it is dialled: a ticket is off the disk then, and who sees the
+    connection does not see how long the disk took.
     """
 
-    store: TicketStore
-    address: str
-    context: Context
+    def __init__(self, store: TicketStore, address: str, wallClock: Callable[[], float]) -> None:
+        self._store = store
+        self._address = address
+        self._wallClock = wallClock
+        self._taken = store.take(address, wallClock())
 
     def take(self) -> Ticket | None:
-        return self.store.take(self.address, self.context.wallClock())
+        taken, self._taken = self._taken, None
+        return taken
+
+    def giveBack(self) -> None:
+        # What is on the disk again is sent by nobody else.
+        if (taken := self.take()) is not None:
+            self._store.giveBack(self._address, taken, self._wallClock())
 
     def put(self, ticket: Ticket) -> None:
-        self.store.put(self.address, ticket, self.context.wallClock())
+        self._store.put(self._address, ticket, self._wallClock())
 
 
 class ScrambleSuit(CodecClientTransport, CodecServerTransport):
@@ -69,7 +81,7 @@ class ScrambleSuit(CodecClientTransport, CodecServerTransport):
         :returns: makes a codec that knows no tickets.
         :raises ConfigurationError: naming the argument that is missing or wrong.
         """
-        return self._clientCodec(context, arguments, None)
+        return self._clientCodec(context, arguments, lambda: None)
 
     def clientCodecFor(
         self, context: Context, target: HostPort, arguments: Arguments
@@ -77,18 +89,20 @@ class ScrambleSuit(CodecClientTransport, CodecServerTransport):
         """
         :param target: whose tickets are used: from the state directory, or as
             long as this object lives, if there is none.
-        :returns: makes a codec, whose session key is made with it, before dialling.
+        :returns: makes a codec, whose session key is made and whose ticket is taken
+            with it, before dialling.
         """
         state = context.stateDirectory
         store = self._inMemory if state is None else TicketStore(state)
-        return self._clientCodec(context, arguments, _TicketsFor(store, str(target), context))
+        tickets = partial(_TicketsFor, store, str(target), context.wallClock)
+        return self._clientCodec(context, arguments, tickets)
 
     def _clientCodec(
-        self, context: Context, arguments: Arguments, tickets: Tickets | None
+        self, context: Context, arguments: Arguments, tickets: Callable[[], Tickets | None]
     ) -> CodecFactory:
         password, paced = readPassword(arguments), isPaced(arguments)
         return lambda: ScrambleSuitClientCodec(
-            password, paced, tickets, context.entropy, context.wallClock
+            password, paced, tickets(), context.entropy, context.wallClock
         )
 
     def serverCodec(

@@ -63,7 +63,16 @@ class TicketStore:
         found = stored.pop(address, None)
         if found is None or not self._save(stored):
             return None
-        return _decoded(found[0])
+        return _decoded(*found)
+
+    def giveBack(self, address: str, ticket: Ticket, now: float) -> None:
+        """
+        Keep a ticket that was taken and not sent, unless another one has come since.
+        """
+        stored = self._load(now)
+        if address not in stored:
+            stored[address] = (_encoded(ticket), ticket.came)
+            self._save(stored)
 
     def put(self, address: str, ticket: Ticket, now: float) -> None:
         """
@@ -139,7 +148,7 @@ def _encoded(ticket: Ticket) -> str:
     return base64.b32encode(ticket.masterKey + ticket.ticket).decode("ascii")
 
 
-def _decoded(text: str) -> Ticket | None:
+def _decoded(text: str, came: int) -> Ticket | None:
     """
     :returns: None if it is no ticket.
     """
@@ -149,4 +158,4 @@ def _decoded(text: str) -> Ticket | None:
         return None
     if len(raw) != MASTER_KEY_LENGTH + TICKET_LENGTH:
         return None
-    return Ticket(raw[:MASTER_KEY_LENGTH], raw[MASTER_KEY_LENGTH:])
+    return Ticket(raw[:MASTER_KEY_LENGTH], raw[MASTER_KEY_LENGTH:], came)

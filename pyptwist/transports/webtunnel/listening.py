@@ -9,11 +9,11 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
-from twisted.web.resource import Resource
 from zope.interface import implementer
 
 from pyptwist import limits
 from pyptwist.arguments import Arguments
+from pyptwist.attempts import ignored
 from pyptwist.connection import CodecConnection
 from pyptwist.endpoints import CodecServerEndpoint, logUnbuilt
 from pyptwist.forwarded import HEADER, Forwarded
@@ -25,6 +25,7 @@ from pyptwist.transports.webtunnel.codec import WebTunnelServerCodec
 from pyptwist.transports.webtunnel.secret import Secret
 from pyptwist.transports.webtunnel.site import TunnelSite
 from pyptwist.transports.webtunnel.watchful import WatchfulServerCodec
+from pyptwist.webpages import notFound
 
 
 @implementer(IServerTransportEndpoint)
@@ -49,7 +50,7 @@ class WebTunnelServerEndpoint:
         self.clientArguments = told.arguments
         self.clientAddress = told.address
         self._secret = Secret(told.path)
-        self._root = siteRoot(arguments) or Resource()
+        self._root = siteRoot(arguments) or notFound()
         self._forwarded = Forwarded(arguments)
         self._context = context
         self._name = name
@@ -66,7 +67,7 @@ class WebTunnelServerEndpoint:
                 self._name,
                 context.metrics,
                 protocolFactory.buildProtocol,
-                _ignore,
+                ignored,
                 logUnbuilt,
             )
 
@@ -120,7 +121,3 @@ class Tunnel(CodecConnection):
         super().rememberAddresses()
         said = getattr(self._codec, "forwardedFor", ())
         self._peer = self._forwarded.client(self._peer, said) or self._peer
-
-
-def _ignore(result: object) -> None:
-    pass

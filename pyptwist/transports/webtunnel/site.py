@@ -46,7 +46,7 @@ class _Request(WebRequest):
         if site.secret.isKnownTo(self.method, self.uri, version, headers):
             self.channel.open(site.opens(self))
         else:
-            super().process()  # type: ignore[no-untyped-call]
+            super().process()
 
 
 class Channel(WebChannel):

@@ -107,7 +107,7 @@ class SiteTests(ServerCase):
             ("HEAD", "/index.html", b"200"),
             ("GET", "/nothing", b"404"),
             ("POST", "/", b"405"),
-            ("PUT", "/", b"501"),
+            ("PUT", "/", b"405"),
         ):
             answer = visitor.say(f"{method} {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
             self.assertEqual(answer.split()[1], status, (method, path))

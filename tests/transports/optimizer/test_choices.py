@@ -16,6 +16,7 @@ from pyptwist.addresses import HostPort
 from pyptwist.arguments import Arguments
 from pyptwist.bridgeline import BridgeLine
 from pyptwist.errors import ConfigurationError
+from pyptwist.ipc.quoting import formatSocksArguments, splitSocksArguments
 from pyptwist.transports.optimizer.choices import read
 
 _TARGET = HostPort("192.0.2.9", 9)
@@ -39,7 +40,7 @@ class ReadTests(SynchronousTestCase):
         text = json.dumps(_LIST, separators=(",", ":"))
         line = BridgeLine.parse(f"Bridge Optimizer 192.0.2.9:9 transports={text} strategy=track")
         self.assertEqual(BridgeLine.parse(str(line)), line)
-        self.assertIsNotNone(line.socksCredentials())
+        self.assertTrue(all(splitSocksArguments(formatSocksArguments(line.arguments))))
         for arguments in (
             Arguments({"transports": _LIST, "strategy": "track"}),
             Arguments({"transports": text, "strategy": "track"}),

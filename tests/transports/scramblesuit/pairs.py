@@ -44,6 +44,11 @@ class Purse:
     def take(self) -> Ticket | None:
         return self.held.pop() if self.held else None
 
+    def giveBack(self) -> None:
+        """
+        Nothing was taken yet.
+        """
+
     def put(self, ticket: Ticket) -> None:
         self.held = [ticket]
         self.received.append(ticket)

@@ -36,7 +36,7 @@ from pyptwist.transports.scramblesuit.handshake import PASSWORD_LENGTH
 from pyptwist.transports.scramblesuit.identity import STATE_FILE, loadState, readPassword
 from pyptwist.transports.scramblesuit.journal import JOURNAL_FILE
 from pyptwist.transports.scramblesuit.method import ScrambleSuit
-from pyptwist.transports.scramblesuit.store import TICKETS_FILE
+from pyptwist.transports.scramblesuit.store import TICKETS_FILE, TicketStore
 from pyptwist.transports.scramblesuit.tickets import TicketMint
 from tests.transports.scramblesuit.pairs import Purse
 
@@ -192,6 +192,81 @@ class TestTickets(_Case):
         self.serve()
         self.successResultOf(self.connect(arguments))
         self.assertTrue(self.wasTicket())
+
+    def held(self) -> Any:
+        """
+        :returns: the addresses that the disk has tickets for.
+        """
+        with open(os.path.join(self.where, TICKETS_FILE), encoding="ascii") as file:
+            return list(json.load(file))
+
+    def test_takenBeforeDialling(self) -> None:
+        """
+        A ticket is off the disk before there is a connection, whose first bytes wait
+        for no disk.
+        """
+        _, arguments = self.serve()
+        self.successResultOf(self.connect(arguments))
+        self.assertEqual(self.held(), ["127.0.0.1:443"])
+        count = len(self.network.connections)
+        self.network.latency = 1.0
+        endpoint = ScrambleSuit().clientEndpoint(self.context, WHERE, arguments)
+        attempt = endpoint.connect(Factory.forProtocol(Application))
+        self.assertEqual((self.held(), len(self.network.connections)), ([], count))
+
+        def touched(*arguments: Any) -> None:
+            raise AssertionError("the disk is used")
+
+        patch = self.patch(TicketStore, "_load", touched)
+        self.network.pump(2)  # its first bytes have come, and nothing is back yet
+        self.assertGreaterEqual(len(self.network.connections[-1][0].sent), 144)
+        patch.restore()
+        self.network.pump(10)
+        self.successResultOf(attempt)
+        self.assertTrue(self.wasTicket())
+
+    def test_cancelledCostsNone(self) -> None:
+        """
+        Nor does it cost one to think better of it.
+        """
+        _, arguments = self.serve()
+        self.successResultOf(self.connect(arguments))
+        endpoint = ScrambleSuit().clientEndpoint(self.context, WHERE, arguments)
+        attempt = endpoint.connect(Factory.forProtocol(Application))
+        self.assertEqual(self.held(), [])
+        attempt.cancel()
+        self.failureResultOf(attempt)
+        self.assertEqual(self.held(), ["127.0.0.1:443"])
+
+    def test_notTwice(self) -> None:
+        """
+        What was given back is not sent besides, and what was sent is not given back.
+        """
+        _, arguments = self.serve()
+        self.successResultOf(self.connect(arguments))
+        make = ScrambleSuit().clientCodecFor(self.context, WHERE, arguments)
+        first: Any = make()
+        first.unused()
+        first.start(0.0)
+        self.assertFalse(first.isReady)
+        self.assertEqual(self.held(), ["127.0.0.1:443"])
+        second: Any = make()
+        second.start(0.0)
+        second.unused()
+        self.assertTrue(second.isReady)
+        self.assertEqual(self.held(), [])
+
+    def test_deathMeanwhile(self) -> None:
+        """
+        Who dies while he dials has lost his ticket.
+        """
+        _, arguments = self.serve()
+        self.successResultOf(self.connect(arguments))
+        endpoint = ScrambleSuit().clientEndpoint(self.context, WHERE, arguments)
+        endpoint.connect(Factory.forProtocol(Application)).addErrback(lambda reason: None)
+        again = replace(self.context, stateDirectory=StateDirectory(self.where))
+        self.successResultOf(self.connect(arguments, again))
+        self.assertFalse(self.wasTicket())
 
     def test_bothRestart(self) -> None:
         """

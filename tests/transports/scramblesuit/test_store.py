@@ -156,6 +156,22 @@ class StoreTests(_Case):
         self.assertEqual(self.store.take(HERE, NOW), ticket(2))
         self.assertIs(self.store.take(HERE, NOW), None)
 
+    def test_givenBack(self) -> None:
+        """
+        A ticket that was not sent is there again, and no younger than it is; a new
+        one is not given up for it.
+        """
+        for _ in range(2):
+            self.store.put(HERE, ticket(1), NOW)
+            taken = self.store.take(HERE, NOW + DAY)
+            assert taken is not None
+            self.again().giveBack(HERE, taken, NOW + DAY)
+            self.assertEqual(self.contents()[HERE]["issuedAt"], int(NOW))
+            self.assertEqual(self.again().take(HERE, NOW + 2 * DAY), ticket(1))
+            self.store.put(HERE, ticket(2), NOW + DAY)
+            self.store.giveBack(HERE, taken, NOW + DAY)
+            self.assertEqual(self.store.take(HERE, NOW + DAY), ticket(2))
+
     def test_expired(self) -> None:
         """
         After seven days a ticket is forgotten.

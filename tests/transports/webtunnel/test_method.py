@@ -144,7 +144,8 @@ class TLSTests(SentElsewhere, SynchronousTestCase):
         gc.disable()
         self.addCleanup(gc.enable)
         remains = []
-        for said in (b"", b"GET / HT", b"GET / HTTP/1.1\r\n\r\n", b"GET /\r\n\r\n"):
+        page = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+        for said in (b"", b"GET / HT", page, b"GET /\r\n\r\n"):
             for isOrderly in (True, False):
                 applications = Applications()
                 endpoint.connect(applications)

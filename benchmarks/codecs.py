@@ -1,8 +1,7 @@
 """
-What the codecs of shadow and Starbridge cost by themselves, without a reactor or a
-socket.
+What codecs cost by themselves, without a reactor or a socket.
 
-    python -m benchmarks.codec_shadow
+    python -m benchmarks.codecs
 
 Each figure is the best of several runs: on a busy machine the others tell more about the
 neighbours.
@@ -24,6 +23,7 @@ from pyptwist.codec import CodecFactory, Effect, Transmit
 from pyptwist.interfaces import Context
 from pyptwist.metrics import Metrics
 from pyptwist.state import StateDirectory
+from pyptwist.transports.obfs4.method import Obfs4
 from pyptwist.transports.replicant.method import Replicant
 from pyptwist.transports.shadow.classic import CIPHERS
 from pyptwist.transports.shadow.method import Shadow
@@ -34,7 +34,8 @@ CHUNK: Final = 65536
 _ADDRESS: Final = Arguments(serverAddress="127.0.0.1:443")
 _PASSWORD: Final = Arguments(password="correct-horse")
 
-KINDS: Final[Mapping[str, tuple[type[Replicant] | type[Shadow], Arguments]]] = {
+KINDS: Final[Mapping[str, tuple[Callable[[], Any], Arguments]]] = {
+    "obfs4": (Obfs4, Arguments()),
     **{
         cipher.name: (Shadow, _PASSWORD.updated(Arguments(cipherName=cipher.name)))
         for cipher in CIPHERS
@@ -116,20 +117,22 @@ def main() -> None:
     """
     Measure, and print.
     """
-    print(f"{'':24} {'send':>8} {'receive':>8} {'of 1448':>8} {'MB/s':5}   handshake, both sides")
+    print(f"{'':24} {'':7} MB/s {'':12} {'us, 64 bytes':>17} {'us, both sides':>15}")
+    print(
+        f"{'':24} {'send':>7} {'receive':>8} {'of 1448':>8} {'send':>8} {'receive':>8} handshake"
+    )
     for name, (method, options) in KINDS.items():
         with TemporaryDirectory() as directory:
             pair = Pair(method(), options, directory)
-            rates = [
-                CHUNK / seconds / 1e6
-                for seconds in (
-                    sending(pair, CHUNK, 200),
-                    receiving(pair, CHUNK, 200, 32768),
-                    receiving(pair, CHUNK, 50, 1448),
-                )
-            ]
-            shown = " ".join(f"{rate:8.0f}" for rate in rates)
-            print(f"{name:24} {shown}         {best(pair.ready, 100) * 1e6:6.0f} us")
+            bulk = (
+                sending(pair, CHUNK, 200),
+                receiving(pair, CHUNK, 200, 32768),
+                receiving(pair, CHUNK, 50, 1448),
+            )
+            small = sending(pair, 64, 2000), receiving(pair, 64, 2000, 64)
+            shown = " ".join(f"{CHUNK / seconds / 1e6:8.0f}" for seconds in bulk)
+            shown += "".join(f" {seconds * 1e6:8.2f}" for seconds in small)
+            print(f"{name:23} {shown} {best(pair.ready, 100) * 1e6:9.0f}")
 
 
 if __name__ == "__main__":
