@@ -66,6 +66,8 @@ class ReplayFilter:
         tag = int.from_bytes(siphash24(data, key=self._key).digest(), "big") or 1
         if tag in self._tags:
             return True
+        if len(self._tags) >= self._capacity:
+            self._forgetFirst()
         self._tags.add(tag)
         self._times.append(now)
         self._byAge.append(tag)
@@ -77,13 +79,12 @@ class ReplayFilter:
         if now < self._times[self._first] or now - self._times[-1] >= self._lifetime:
             self._tags.clear()
             self._first = len(self._times)
-        while self._tags and self._isOver(now):
-            self._tags.discard(self._byAge[self._first])
-            self._first += 1
+        while self._tags and now - self._times[self._first] >= self._lifetime:
+            self._forgetFirst()
         if 2 * self._first >= len(self._times):
             del self._times[: self._first], self._byAge[: self._first]
             self._first = 0
 
-    def _isOver(self, now: float) -> bool:
-        full = len(self._tags) >= self._capacity
-        return full or now - self._times[self._first] >= self._lifetime
+    def _forgetFirst(self) -> None:
+        self._tags.discard(self._byAge[self._first])
+        self._first += 1

@@ -12,6 +12,9 @@ from pyptwist import limits
 from pyptwist.crypto.replay import ReplayFilter
 from pyptwist.testing import fixedEntropy
 
+#: Seconds from one event to the next: as a rule, a filter is full before it forgets.
+steps = st.integers(0, 100) | st.floats(-200, limits.REPLAY_LIFETIME)
+
 
 class ReplayFilterTests(SynchronousTestCase):
     """
@@ -54,6 +57,16 @@ class ReplayFilterTests(SynchronousTestCase):
         self.assertFalse(replays.seenBefore(b"a", 5))
         self.assertTrue(replays.seenBefore(b"d", 6))
 
+    def test_fullAndAskedAgain(self) -> None:
+        """
+        What is known makes no room: a handshake that is sent again costs nobody a place.
+        """
+        replays = self.filter(capacity=3)
+        for data in (b"a", b"b", b"c", b"c", b"c"):
+            replays.seenBefore(data, 0)
+        self.assertEqual(len(replays), 3)
+        self.assertTrue(replays.seenBefore(b"a", 1))
+
     def test_manyMoreThanFit(self) -> None:
         """
         The default bound holds, and costs the same for each.
@@ -83,21 +96,23 @@ class ReplayFilterTests(SynchronousTestCase):
         second.seenBefore(b"x", 0)
         self.assertNotEqual(first._byAge, second._byAge)
 
-    @given(st.lists(st.tuples(st.binary(max_size=2), st.floats(0, 1e5)), max_size=60))
-    def test_bounded(self, events: list[tuple[bytes, float]]) -> None:
+    @given(st.lists(st.tuples(st.sampled_from(b"0123456789"), steps), max_size=60))
+    def test_bounded(self, events: list[tuple[int, float]]) -> None:
         """
         Whatever comes and however the clock jumps, it knows what a list of what it
         saw would know.
         """
         replays = self.filter(capacity=5)
         known: list[tuple[bytes, float]] = []
-        for data, now in events:
+        now = 0.0
+        for number, step in events:
+            data, now = bytes([number]), now + step
             if known and now < known[0][1]:
                 known.clear()
-            known = [each for each in known if now - each[1] < limits.REPLAY_LIFETIME][-4:]
+            known = [each for each in known if now - each[1] < limits.REPLAY_LIFETIME]
             wasSeen = data in [each for each, _ in known]
             self.assertEqual(replays.seenBefore(data, now), wasSeen)
             if not wasSeen:
-                known.append((data, now))
+                known = [*known[-4:], (data, now)]
             self.assertTrue(replays.seenBefore(data, now))
             self.assertEqual(len(replays), len(known))
