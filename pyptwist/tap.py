@@ -28,7 +28,15 @@ from pyptwist.ipc import inheritance
 from pyptwist.ipc.configuration import Configuration, Role
 from pyptwist.ipc.dialects import PT1, Stream
 from pyptwist.ipc.flaghelp import commandHelp
-from pyptwist.ipc.flags import FLAGS, FlagError, isServing, nearest, normalised, offeredVersions
+from pyptwist.ipc.flags import (
+    FLAGS,
+    GENERATING,
+    FlagError,
+    isServing,
+    nearest,
+    normalised,
+    offeredVersions,
+)
 from pyptwist.ipc.lines import EnvironmentRefused, Severity, StartError, versionLine
 from pyptwist.ipc.loglines import LogLines
 from pyptwist.ipc.options import readOptionsFile
@@ -140,8 +148,8 @@ class Options(usage.Options):
             self.opt_version()
         if "generateConfig" in flags and self["config"] is None:
             _generate(flags)
-        if "serverIP" in flags:
-            raise usage.UsageError("-serverIP goes with -generateConfig alone")
+        for flag in sorted(GENERATING & flags.keys()):
+            raise usage.UsageError(f"-{flag} goes with -generateConfig alone")
         if flags.pop("enableLogging", None) and self["log-file"] is None:
             self["log-file"] = _DISPATCHERS_LOG
         self["flags"] = flags

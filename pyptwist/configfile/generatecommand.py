@@ -25,6 +25,10 @@ _FLAGS: Final = {
     "mode": "mode",
 }
 
+#: Flags that ask for a part of Replicant, of which our files always have both, as its own
+#: generator's have: with one of the two it fails.
+_PARTS: Final = frozenset({"toneburst", "polish"})
+
 
 class Options(IntermixedOptions):
     """
@@ -109,7 +113,9 @@ def fromFlags(flags: Mapping[str, str]) -> Options:
     for needed in ("transport", "serverIP"):
         if needed not in flags:
             raise usage.UsageError(f"-generateConfig needs -{needed}")
-    for flag in flags.keys() - _FLAGS.keys() - {"transport", "generateConfig"}:
+    if _PARTS & flags.keys() and flags["transport"].lower() != "replicant":
+        raise usage.UsageError("-toneburst and -polish go with -transport Replicant alone")
+    for flag in flags.keys() - _FLAGS.keys() - _PARTS - {"transport", "generateConfig"}:
         raise usage.UsageError(f"-generateConfig and -{flag} exclude each other")
     given = [f"--{name}={flags[flag]}" for flag, name in _FLAGS.items() if flag in flags]
     options = Options()  # type: ignore[no-untyped-call]

@@ -130,6 +130,8 @@ GROUPS: tuple[Group, ...] = (
             Flag("showVersion", None, "The same as --version."),
             Flag("generateConfig", None, "The same as the command generate-config."),
             Flag("serverIP", "HOST:PORT", "With it: where clients reach the server."),
+            Flag("toneburst", None, "With it and -transport Replicant: what there is anyway."),
+            Flag("polish", None, "The same."),
         ),
     ),
 )
@@ -139,8 +141,11 @@ FLAGS: Mapping[str, Flag] = {flag.name: flag for group in GROUPS for flag in gro
 #: Options of our own that take a value.
 OWN_VALUED: tuple[str, ...] = ("config", "log-file", "log-level", "stack")
 
+#: Flags that go with ``-generateConfig`` alone.
+GENERATING = frozenset({"serverIP", "toneburst", "polish"})
+
 #: Flags that go with any use of the program.
-_NEUTRAL = frozenset({"logLevel", "enableLogging", "showVersion", "generateConfig", "serverIP"})
+_NEUTRAL = frozenset({"logLevel", "enableLogging", "showVersion", "generateConfig"}) | GENERATING
 
 _TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 _FALSE = frozenset({"0", "f", "F", "false", "FALSE", "False"})

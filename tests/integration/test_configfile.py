@@ -364,11 +364,25 @@ class CommandTests(FileCase):
             (flags, b"is there already"),
             (flags[:3], b"-generateConfig needs -serverIP"),
             ((*flags, "-client"), b"-generateConfig and -client exclude each other"),
+            ((*flags, "-polish"), b"-toneburst and -polish go with -transport Replicant alone"),
+            (("-toneburst",), b"-toneburst goes with -generateConfig alone"),
             (flags[3:], b"-serverIP goes with -generateConfig alone"),
         ):
             child = self.run_(*wrong, directory=self.directory)
             self.assertEqual((await child.whenEnded()).code, 1, child.errors)
             self.assertIn(text, child.errors)
+
+    async def test_replicant(self) -> None:
+        """
+        With shapeshifter-dispatcher's flags for the parts that it is to have.
+        """
+        flags = ("-generateConfig", "-transport", "Replicant", "-serverIP", "192.0.2.1:443")
+        child = self.run_(*flags, "-toneburst", "-polish", directory=self.directory)
+        self.assertEqual((await child.whenEnded()).code, 0, child.errors)
+        for line in child.lines:
+            text = (self.directory / line).read_text(encoding="utf-8")
+            self.assertIn("Starburst", text)
+            self.assertIn("DarkStar", text)
 
     async def test_exclusions(self) -> None:
         path = self.write('[[client]]\nmethod = "obfs3"\n')

@@ -20,7 +20,8 @@ forms, about which the implementations that there are disagree: go-shadowsocks2 
 and 1.2.1 have all 66 bytes of the keychain form; from 1.2.2 on, its client sends and
 expects that, and its server expects the 32 bytes of the compact form and sends the
 other; ShadowSwift has the compact form.  Here a server takes either, and answers in
-the client's; a client sends the one that it is told to, and takes either.
+the client's; a client sends the one that it is told to, and takes either.  Untold it
+sends the compact one, which all servers take but those of 1.2.0 and 1.2.1.
 """
 
 from __future__ import annotations

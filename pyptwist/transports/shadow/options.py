@@ -5,8 +5,8 @@ NAME_key.json (one line, no line end; base64)::
 
     {"serverPrivateKey": "32 bytes", "serverPublicKey": "66 bytes"}
 
-Option names and forms of keys are those of shapeshifter-dispatcher's files, so that
-both lines can be copied there.
+Option names are those of shapeshifter-dispatcher's files, and forms of keys those of its
+libraries: in its files each key has one byte more in front, which it cuts off.
 """
 
 from __future__ import annotations
@@ -37,8 +37,9 @@ from pyptwist.transports.shadow.keys import (
     serverId,
 )
 
-#: Which form of the server's key goes into a client's confirmation.
-CONFIRMATIONS = ("keychain", "compact")
+#: Which form of the server's key goes into a client's confirmation.  More servers take the
+#: first one: see ``pyptwist.transports.shadow.handshake``.
+CONFIRMATIONS = ("compact", "keychain")
 
 
 def darkStarClient(
@@ -103,9 +104,7 @@ def loadKey(
 
 
 def _isCompact(arguments: Arguments, key: PublicKey) -> bool:
-    # Who has an old key has a server that knows no other form.
-    default = CONFIRMATIONS[key.keychain is None]
-    isCompact = arguments.choice("confirmation", CONFIRMATIONS, default) == "compact"
+    isCompact = arguments.choice("confirmation", CONFIRMATIONS, CONFIRMATIONS[0]) == "compact"
     if not isCompact and key.keychain is None:
         raise ConfigurationError(
             "the argument 'confirmation' can only be compact with a serverPublicKey of 32 bytes; "

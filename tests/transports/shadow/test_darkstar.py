@@ -8,7 +8,6 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pyptwist import limits
 from pyptwist.codec import READY, Effect, Transmit
-from pyptwist.crypto.dice import Entropy
 from pyptwist.errors import AuthenticationFailed, FramingError, HandshakeFailed, ReplayDetected
 from pyptwist.transports.shadow.darkstar import (
     DarkStarClientCodec,
@@ -31,17 +30,11 @@ from tests.transports.shadow.vectors import (
     delivered,
     errors,
     ledger,
+    making,
     publicKey,
     sent,
     serverShared,
 )
-
-
-def making(private: bytes) -> Entropy:
-    """
-    :returns: entropy of which this key is made.
-    """
-    return lambda count: bytes(8) + (int.from_bytes(private, "big") - 1).to_bytes(32, "big")
 
 
 class VectorTests(SynchronousTestCase):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from typing import Any
 
 from twisted.internet.error import ConnectError
@@ -21,13 +22,21 @@ from pyptwist.ipc.options import located, parseOptions
 from pyptwist.testing import MemoryNetwork, memoryContext
 from pyptwist.testing.applications import Application, Applications
 from pyptwist.transports.shadow.method import Shadow, freshPassword, readCipher
+from pyptwist.transports.shadow.options import darkStarClient
 from tests.transports.shadow.vectors import (
+    CC_COMPACT,
+    CC_KEYCHAIN,
+    CLIENT_PRIVATE,
+    CLIENT_X,
     NEW_PRIVATE,
     NEW_PUBLIC,
     OLD_PRIVATE,
     OLD_PUBLIC,
+    SERVER,
     SERVER_PRIVATE_33,
     SERVER_PUBLIC,
+    making,
+    sent,
 )
 
 BIND = HostPort("127.0.0.1", 1234)
@@ -229,6 +238,18 @@ class CipherTests(SynchronousTestCase):
 
 
 class ConfirmationTests(ShadowCase):
+    def test_default(self) -> None:
+        """
+        The form that most servers take, go-shadowsocks2 1.2.8's among them.
+        """
+        for form, expected in ((None, CC_COMPACT), ("keychain", CC_KEYCHAIN)):
+            arguments = Arguments(serverPublicKey=SERVER_PUBLIC)
+            if form is not None:
+                arguments = arguments.updated(Arguments(confirmation=form))
+            context = replace(self.context, entropy=making(CLIENT_PRIVATE))
+            codec = darkStarClient(context, SERVER, arguments)()
+            self.assertEqual(sent(codec.start(0.0)), CLIENT_X + expected)
+
     def test_either(self) -> None:
         needed = self.serve(Arguments())
         for form in ("keychain", "compact"):
@@ -236,7 +257,7 @@ class ConfirmationTests(ShadowCase):
 
     def test_wrong(self) -> None:
         needed = self.serve(Arguments())
-        with self.assertRaisesRegex(ConfigurationError, "keychain, compact"):
+        with self.assertRaisesRegex(ConfigurationError, "compact, keychain"):
             self.dial(BIND, needed.updated(Arguments(confirmation="none")))
         old = Arguments(serverPublicKey=OLD_PUBLIC, confirmation="keychain")
         with self.assertRaisesRegex(ConfigurationError, "66 bytes"):

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from pyptwist.addresses import HostPort
 from pyptwist.codec import Deliver, Effect, Finished, Transmit
+from pyptwist.crypto.dice import Entropy
 from pyptwist.errors import PTError
 from pyptwist.ledger import Ledger
 from pyptwist.testing import fixedEntropy
@@ -122,6 +123,13 @@ def darkStarServer(
     shared: ServerShared | None = None, seed: str = "server"
 ) -> DarkStarServerCodec:
     return DarkStarServerCodec(shared or serverShared(), fixedEntropy(seed))
+
+
+def making(private: bytes) -> Entropy:
+    """
+    :returns: entropy of which this key is made.
+    """
+    return lambda count: bytes(8) + (int.from_bytes(private, "big") - 1).to_bytes(32, "big")
 
 
 def sent(effects: Sequence[Effect]) -> bytes:
