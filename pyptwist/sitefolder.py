@@ -11,12 +11,12 @@ from typing import Any, BinaryIO
 from twisted.internet.interfaces import IPushProducer
 from twisted.web.pages import notFound
 from twisted.web.resource import Resource
-from twisted.web.static import File
 from twisted.web.util import redirectTo
 from zope.interface import implementer
 
 from pyptwist import limits
 from pyptwist.arguments import Arguments
+from pyptwist.contenttypes import File
 from pyptwist.errors import ConfigurationError
 
 _SITE = "site"

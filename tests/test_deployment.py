@@ -266,15 +266,17 @@ class ProfileTests(MachineCase):
 
     def test_agreement(self) -> None:
         """
-        What the doctor would have one add is allowed by them: each program, and
-        each folder to read.
+        What the doctor would have one add is allowed by them: each program, each
+        folder to read, and in the same words what else there is.
         """
         more = self.protect("")
         torrc = f"ClientTransportPlugin obfs4 exec {PROGRAM}"
         remedy = self.one(checkAppArmor, torrc, **more).remedy
-        wanted = re.findall(r"'  (/\S+) (\w+),'", remedy)
+        wanted = re.findall(r"'  (/\S+) (ix|mr),'", remedy)
         self.assertEqual(len(wanted), 5)
         rules = APPARMOR.read_text()
+        others = [line for line in re.findall(r"'(  [^']+)'", remedy) if line.endswith(" r,")]
+        self.assertEqual(others, re.findall(r"^  .* r,$", rules, re.MULTILINE))
         self.protect(rules)
         allowed = executable(self.case(**more))
         readable = re.findall(r"^ +(/\S+) mr,$", rules, re.MULTILINE)
