@@ -8,9 +8,12 @@ read, as in tor's profile for AppArmor, there would be no server at all.
 from __future__ import annotations
 
 import mimetypes
+from os import PathLike
+
+Name = str | PathLike[str]
 
 
-def withoutForbidden(lists: list[str]) -> list[str]:
+def withoutForbidden(lists: list[Name]) -> list[Name]:
     """
     :param lists: files, of which some may be missing.
     :returns: those of them that this process is not forbidden to read.
@@ -18,7 +21,7 @@ def withoutForbidden(lists: list[str]) -> list[str]:
     return [path for path in lists if not _isForbidden(path)]
 
 
-def _isForbidden(path: str) -> bool:
+def _isForbidden(path: Name) -> bool:
     try:
         # access(2) does not ask AppArmor.
         with open(path, "rb"):
@@ -29,7 +32,7 @@ def _isForbidden(path: str) -> bool:
         return False
 
 
-mimetypes.knownfiles[:] = withoutForbidden(mimetypes.knownfiles)  # type: ignore[index]
+mimetypes.knownfiles[:] = withoutForbidden(mimetypes.knownfiles)
 
 from twisted.web.static import File  # noqa: E402
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pyptwist.contenttypes import withoutForbidden
+from pyptwist.contenttypes import Name, withoutForbidden
 
 #: Imports sites where one list may not be read, as under AppArmor: root may read all.
 _FORBIDDEN = """
@@ -45,7 +45,7 @@ class ListTests(SynchronousTestCase):
             return opening(path, *more, **options)
 
         self.patch(builtins, "open", forbidding)
-        lists = [__file__, "forbidden", "/nonexistent/mime.types"]
+        lists: list[Name] = [__file__, "forbidden", "/nonexistent/mime.types"]
         self.assertEqual(withoutForbidden(lists), [__file__, "/nonexistent/mime.types"])
 
     def test_site(self) -> None:
