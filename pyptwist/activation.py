@@ -107,7 +107,10 @@ class Inherited:
 
     def _find(self, name: str) -> list[int]:
         if not self._count:
-            raise ConfigurationError("systemd passed no socket to this process")
+            raise ConfigurationError(
+                "systemd passed no socket to this process: its socket unit must be active"
+                " when the service starts"
+            )
         numbers = [number for number, other in self._free.items() if other == name]
         if not numbers and name.isdigit():
             numbers = [number for number in self._free if number == int(name)]

@@ -16,9 +16,10 @@ from twisted.python.reflect import namedAny
 from pyptwist import bridgefile, tap
 from pyptwist.errors import ConfigurationError
 from pyptwist.state import StateDirectory
+from pyptwist.versioned import VersionedOptions
 
 
-class BridgeLineOptions(usage.Options):
+class BridgeLineOptions(VersionedOptions):
     """
     ``pyptwist bridge-line``.
     """

@@ -234,6 +234,15 @@ def causeOfFailure(failure: Failure) -> Cause:
     return Cause.INTERNAL if failure.value is None else causeOf(failure.value)
 
 
+def describe(failure: Failure) -> str:
+    """
+    :returns: the cause, for a log; and what is wrong in words if it is the operator
+        who can mend it, such as a file that may not be read.
+    """
+    cause = causeOfFailure(failure).value
+    return f"{cause}: {failure.value}" if failure.check(ConfigurationError) else cause
+
+
 # Order matters: the kinds of Twisted's connect errors are subclasses of one
 # another.
 _FOREIGN: tuple[tuple[type[BaseException], Cause], ...] = (

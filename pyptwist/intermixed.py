@@ -9,8 +9,10 @@ from collections.abc import Sequence
 
 from twisted.python import usage
 
+from pyptwist.versioned import VersionedOptions
 
-class IntermixedOptions(usage.Options):
+
+class IntermixedOptions(VersionedOptions):
     """
     Options of a command that takes arguments: Twisted's parser takes none behind
     the first of these.

@@ -10,11 +10,10 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 
-from twisted.python import usage
-
 from pyptwist.inventory import Inventory, Method, survey
 from pyptwist.origins import Origins
 from pyptwist.tables import aligned, show
+from pyptwist.versioned import VersionedOptions
 
 
 def asText(inventory: Inventory) -> str:
@@ -50,7 +49,7 @@ def _row(method: Method) -> tuple[str, str, str, str]:
     return method.name, " ".join(method.roles), came, "; ".join(notes)
 
 
-class Options(usage.Options):
+class Options(VersionedOptions):
     """
     ``pyptwist list``.
     """

@@ -13,11 +13,11 @@ from typing import Any, BinaryIO
 from twisted.internet.interfaces import IPushProducer
 from twisted.web.http import MOVED_PERMANENTLY, REQUESTED_RANGE_NOT_SATISFIABLE
 from twisted.web.resource import Resource
-from twisted.web.static import File
 from zope.interface import implementer
 
 from pyptwist import limits, webpages
 from pyptwist.arguments import Arguments
+from pyptwist.contenttypes import File
 from pyptwist.errors import ConfigurationError
 
 _SITE = "site"

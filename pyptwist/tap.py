@@ -20,7 +20,7 @@ from twisted.logger import ILogObserver, LogPublisher
 from twisted.python import usage
 from twisted.python.components import Componentized
 
-from pyptwist import __version__, safelog
+from pyptwist import safelog
 from pyptwist.ebb import Ebb
 from pyptwist.errors import ConfigurationError
 from pyptwist.interfaces import Context
@@ -43,12 +43,13 @@ from pyptwist.ipc.options import readOptionsFile
 from pyptwist.ipc.parsing import chooseDialect, errorDialect, parseEnvironment
 from pyptwist.ipc.reporter import Reporter
 from pyptwist.state import StateDirectory
+from pyptwist.versioned import VersionedOptions
 
 #: What people look into who know shapeshifter-dispatcher.
 _DISPATCHERS_LOG = "dispatcher.log"
 
 
-class Options(usage.Options):
+class Options(VersionedOptions):
     """
     What can be said on the command line; under tor all else comes from the parent.
     """
@@ -100,13 +101,6 @@ class Options(usage.Options):
         if name in self["stacks"]:
             raise usage.UsageError(f"--stack: {name} is defined twice")
         self["stacks"][name] = expression
-
-    def opt_version(self) -> None:
-        """
-        Display the version and exit.
-        """
-        print(f"pyptwist {__version__}")
-        sys.exit(0)
 
     def getUsage(self, width: int | None = None) -> str:
         """

@@ -233,8 +233,19 @@ class ContainerTests(SynchronousTestCase):
         """
         What builds stays behind.
         """
-        for word in ("pip", "venv", "gcc", "build-essential", "-dev"):
-            self.assertNotIn(word, self.argument("RUN"))
+        for line in self.final:
+            for word in ("pip", "python3-venv", "gcc", "build-essential", "-dev"):
+                self.assertFalse(line.startswith("RUN ") and f" {word}" in line, line)
+
+    def test_cache(self) -> None:
+        """
+        The cache of plugins is written by root, when the plugins are there, into a
+        layer of its own: a layer's times are whole seconds, and a cache of the same
+        second as the plugins is made anew at each start, where it may not be written.
+        """
+        writing = next(n for n, line in enumerate(self.final) if "twistd --help" in line)
+        self.assertTrue(self.final[writing - 1].startswith("COPY --from=build /opt/pyptwist"))
+        self.assertIn(f"USER {self.argument('USER')}", self.final[writing:])
 
     def test_instructions(self) -> None:
         """
@@ -266,15 +277,17 @@ class ProfileTests(MachineCase):
 
     def test_agreement(self) -> None:
         """
-        What the doctor would have one add is allowed by them: each program, and
-        each folder to read.
+        What the doctor would have one add is allowed by them: each program, each
+        folder to read, and in the same words what else there is.
         """
         more = self.protect("")
         torrc = f"ClientTransportPlugin obfs4 exec {PROGRAM}"
         remedy = self.one(checkAppArmor, torrc, **more).remedy
-        wanted = re.findall(r"'  (/\S+) (\w+),'", remedy)
+        wanted = re.findall(r"'  (/\S+) (ix|mr),'", remedy)
         self.assertEqual(len(wanted), 5)
         rules = APPARMOR.read_text()
+        others = [line for line in re.findall(r"'(  [^']+)'", remedy) if line.endswith(" r,")]
+        self.assertEqual(others, re.findall(r"^  .* r,$", rules, re.MULTILINE))
         self.protect(rules)
         allowed = executable(self.case(**more))
         readable = re.findall(r"^ +(/\S+) mr,$", rules, re.MULTILINE)

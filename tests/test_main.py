@@ -53,6 +53,13 @@ class MainTests(MainCase):
         self.assertEqual(self.run_("--version"), 0)
         self.assertEqual(self.outputs.getvalue(), f"pyptwist {pyptwist.__version__}\n")
 
+    def test_versions(self) -> None:
+        """
+        So do its commands.
+        """
+        self.assertEqual(self.run_("check", "--version"), 0)
+        self.assertEqual(self.outputs.getvalue(), f"pyptwist {pyptwist.__version__}\n")
+
     def test_help(self) -> None:
         """
         The help names options and commands.

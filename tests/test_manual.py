@@ -12,6 +12,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from pyptwist.ipc.flags import FLAGS
+from pyptwist.versioned import VersionedOptions
 
 DOCUMENTATION = Path(__file__).resolve().parents[1] / "doc"
 
@@ -103,9 +104,16 @@ class ManualTests(SynchronousTestCase):
         ):
             self.assertEqual(self.lines.prose(text), expected)
 
+    def test_version(self) -> None:
+        """
+        Each command tells this program's version, not Twisted's.
+        """
+        for words in self.commands:
+            self.assertIsInstance(self.lines.optionsOf(words), VersionedOptions, words)
+
     def test_default(self) -> None:
         """
         A default is told.
         """
         text = self.lines.manual(("tunnel", "server"))
-        self.assertIn("The transport method. The default is obfs4.", text)
+        self.assertIn("The transport method. [default: obfs4]", text)

@@ -80,10 +80,8 @@ def described(options: Any) -> Iterator[tuple[str, str]]:
         if bare in FLAGS and isinstance(options, Options):
             continue
         text = " ".join((options.docs.get(bare) or "").split())
-        if bare == "version":
-            text = "Display the version and exit."  # which one, is Twisted's affair
         if (default := options.defaults.get(bare)) is not None and name.endswith("="):
-            text += f" The default is {default}."
+            text += f" [default: {default}]"
         yield f"--{bare}" + (f" {bare.upper()}" if name.endswith("=") else ""), text
 
 

@@ -16,9 +16,10 @@ from typing import Any
 from twisted.python import usage
 
 from pyptwist.errors import ConfigurationError
+from pyptwist.versioned import VersionedOptions
 
 
-class Options(usage.Options):
+class Options(VersionedOptions):
     """
     ``pyptwist demo``.
     """

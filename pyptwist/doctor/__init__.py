@@ -10,16 +10,15 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from twisted.python import usage
-
 from pyptwist.errors import ConfigurationError
+from pyptwist.versioned import VersionedOptions
 
 if TYPE_CHECKING:
     from pyptwist.doctor.case import Case, Check, Finding
     from pyptwist.doctor.torrc import Torrc
 
 
-class Options(usage.Options):
+class Options(VersionedOptions):
     """
     ``pyptwist doctor``.
 

@@ -22,6 +22,17 @@ _FOLDER = "/etc/apparmor.d"
 _SHARED = ("/usr", "/usr/local")  # with everything else
 _INCLUDES = 8  # deep: Debian's are two
 
+#: What programs of Python's read besides themselves: the kinds of files of a web site,
+#: and whom clients of TLS trust.  The library for TLS looks for the number of
+#: processors, and does without; that is not to fill the kernel's log.
+_READ = (
+    "/etc/mime.types r,",
+    "/etc/ssl/certs/{,**} r,",
+    "/usr/share/ca-certificates/{,**} r,",
+    "/usr/local/share/ca-certificates/{,**} r,",
+    "deny @{PROC}/@{pid}/cgroup r,",
+)
+
 _INCLUDE = re.compile(r'#?include\s+(?:if\s+exists\s+)?[<"]([^>"]+)[>"]')
 _RULE = re.compile(r'(?:owner\s+)?(?P<path>"[^"]+"|/\S*)\s+(?P<rights>[a-zA-Z]+)\s*(?:->\s*\S+)?,')
 
@@ -104,6 +115,6 @@ def _remedy(case: Case, program: str) -> str:
         isShared = case.prefix in _SHARED
         rules.append(f"{case.prefix}/{'lib/python3*/' if isShared else ''}** mr,")
         rules += [f"{case.prefix}/bin/python3* ix,", f"{case.python} ix,"]
-        rules.append(f"{library}/python3*/** mr,")
+        rules += [f"{library}/python3*/** mr,", *_READ]
     words = " ".join(shlex.quote(f"  {rule}") for rule in dict.fromkeys(rules))
     return f"printf '%s\\n' {words} >> {_LOCAL} && apparmor_parser -r {_PROFILE}"

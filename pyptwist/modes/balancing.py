@@ -27,7 +27,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from pyptwist import limits
-from pyptwist.errors import Cause, HandshakeFailed, HandshakeTimeout, causeOfFailure
+from pyptwist.errors import Cause, HandshakeFailed, HandshakeTimeout, describe
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime
@@ -94,7 +94,7 @@ class Destination:
             self._log.warn(
                 "{label} cannot be reached ({cause}); the others get its clients",
                 label=self._label,
-                cause=causeOfFailure(reason).value,
+                cause=describe(reason),
             )
         self._shun()
 

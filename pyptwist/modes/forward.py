@@ -20,7 +20,7 @@ from twisted.python.failure import Failure
 from pyptwist import limits
 from pyptwist.addresses import HostPort
 from pyptwist.endpoints import wrapClient
-from pyptwist.errors import causeOfFailure
+from pyptwist.errors import describe
 from pyptwist.extorport import ExtORPortClient, readCookie
 from pyptwist.relay import RelayEnd, RelayingFactory, join
 
@@ -123,7 +123,7 @@ class ForwardProtocol(RelayEnd):
             self._log.error(
                 "{method}: a client could not be forwarded: {cause}",
                 method=self._forwarding.methodName,
-                cause=causeOfFailure(reason).value,
+                cause=describe(reason),
             )
         transport: Any = self.transport
         transport.loseConnection()

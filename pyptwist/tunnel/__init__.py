@@ -24,6 +24,7 @@ from pyptwist.errors import ConfigurationError
 from pyptwist.ipc.assignment import Assignment
 from pyptwist.ipc.configuration import Role
 from pyptwist.ipc.quoting import isMethodName
+from pyptwist.versioned import VersionedOptions
 
 _COMMON = [
     [
@@ -38,7 +39,7 @@ _COMMON = [
 ]
 
 
-class _Side(usage.Options):
+class _Side(VersionedOptions):
     """
     What both sides share.
     """
@@ -221,7 +222,7 @@ class ServerOptions(_Side):
         program.run(program.Server(self), self["log-level"])
 
 
-class Options(usage.Options):
+class Options(VersionedOptions):
     """
     ``pyptwist tunnel``.
     """

@@ -8,6 +8,7 @@ import os
 from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from pyptwist.addresses import HostPort
@@ -212,6 +213,20 @@ class ExtendedORPortTests(ForwardCase):
         self.assertEqual(bytes(self.orPort.built[0].received), b"to tor")
         self.assertEqual(self.codecs[0].transportName, "hello")
         self.assertEqual(str(self.codecs[0].userAddress).rpartition(":")[0], "127.0.0.1")
+
+    def test_cookieUnreadable(self) -> None:
+        """
+        What the operator can mend is in the log in words.
+        """
+        self.cookieFile = "/nonexistent/cookie"
+        self.forwardExtended()
+        with capturedLogs() as events:
+            client = self.client()
+            self.network.pump()
+        self.assertEqual(len(client.lost), 1)
+        said = [formatEvent(event) for event in events]
+        wanted = "forwarded: arguments: the ext-ORPort's cookie file cannot be read (No such"
+        self.assertTrue(any(wanted in text for text in said), said)
 
     def test_cookieReadAgain(self) -> None:
         """
