@@ -86,6 +86,15 @@ class MeekChannel(WebChannel):
         super().connectionMade()
         self.site.entered(self)
 
+    def _respondToBadRequestAndDisconnect(self) -> None:
+        # Twisted's own name: its words for what is no HTTP are those of few servers.
+        if self.site.isBare:
+            transport: Any = self.transport
+            transport.write(_REFUSAL)
+            self.loseConnection()
+        else:
+            super()._respondToBadRequestAndDisconnect()  # type: ignore[no-untyped-call]
+
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """
         It is over.
@@ -97,6 +106,8 @@ class MeekChannel(WebChannel):
 class MeekSite(WebSite):
     """
     A server of meek's: of nothing else, or of a folder's files as well.
+
+    :ivar isBare: of nothing else.
     """
 
     protocol: Any = MeekChannel
@@ -106,6 +117,7 @@ class MeekSite(WebSite):
         :param table: of its sessions.
         """
         self._table = table
+        self.isBare = table.options.site is None
         self._meek = MeekResource(table)
         self._channels: set[MeekChannel] = set()
         self._isListening = False
@@ -122,7 +134,7 @@ class MeekSite(WebSite):
         """
         :returns: what answers it.  With a folder, all that is not a client's is that's.
         """
-        if self._table.options.site is not None and self._meek.isFor(request):
+        if not self.isBare and self._meek.isFor(request):
             return self._meek
         return super().getResourceFor(request)  # type: ignore[no-untyped-call]
 
