@@ -464,7 +464,7 @@ class ArgumentTests(SynchronousTestCase):
         What clients are told, and tor: an address that is the reference's.
         """
         endpoint = self.server()
-        expected = Arguments(url="https://example.com/secret", ver="0.0.2")
+        expected = Arguments(url="https://example.com/secret", ver="0.0.3")
         self.assertEqual(endpoint.clientArguments, expected)
         address = HostPort("2001:db8:bce5:252f:cb34:2be1:d5a3:9c16", 443)
         self.assertEqual(endpoint.clientAddress, address)
