@@ -34,7 +34,7 @@ class TargetsTests(SynchronousTestCase):
         What there is without them.
         """
         arguments = Arguments(url="https://a.example/", front="b.example")
-        self.assertEqual(one(**dict(arguments.texts())), arguments)
+        self.assertEqual(one(url="https://a.example/", front="b.example"), arguments)
 
     def test_each(self) -> None:
         """
