@@ -4,6 +4,7 @@ Tests for ``pyptwist.tls``.
 
 from __future__ import annotations
 
+import gc
 import os
 import weakref
 from dataclasses import replace
@@ -303,6 +304,33 @@ class IdentityTests(TLSCase):
             attempt = self.attempt(chain=chain)
             self.assertIn("certificates", self.failure(attempt, AuthenticationFailed))
         self.assertEqual([one for one in self.servers.built if one.received], [])
+
+    def test_remains(self) -> None:
+        """
+        Nothing of ours, at once, neither of who was let in nor of who was not.
+        """
+        issued = authority().issue()
+        self.serve(issued)
+        right = self.chain(issued.certificate)
+        gc.collect()
+        gc.disable()
+        self.addCleanup(gc.enable)
+        remains = []
+        for options in ({"asked": "a.example"}, {"chain": right}, {"chain": bytes(32)}) * 10:
+            attempt = self.attempt(**options)
+            client, server = self.network.connections[-1]
+            tls: Any = client.protocol
+            if tls is not None:
+                remains.append(weakref.ref(tls.wrappedProtocol))
+            attempt.addErrback(lambda reason: reason.trap(AuthenticationFailed) and None)
+            client.loseConnection()
+            self.network.pump(1)
+            self.assertFalse(server.connected)
+            self.network.connections.clear()
+            self.servers.built.clear()
+            del attempt, client, server, tls, self.applications
+        self.assertEqual(len(remains), 20)
+        self.assertEqual([one() for one in remains if one() is not None], [])
 
     def test_chainHash(self) -> None:
         """
