@@ -9,7 +9,8 @@ whatever goes wrong is an error of ``pyptwist.errors``, without an address in it
 
 A certificate is checked against the server name, which need not be the host
 that is dialled; what is no name but an IP address is checked against the
-certificate's addresses.
+certificate's addresses.  See ``pyptwist.tlsidentity`` for who else a server may have
+to be.
 
 Sources: RFC 8446; RFC 9525 (names in certificates).
 """
@@ -23,8 +24,6 @@ from typing import TYPE_CHECKING, Any
 
 from OpenSSL import SSL, crypto
 from service_identity import CertificateError, VerificationError
-from service_identity.hazmat import DNS_ID
-from service_identity.pyopenssl import verify_hostname, verify_ip_address
 from twisted.internet.defer import Deferred
 from twisted.internet.error import (
     ConnectionAborted,
@@ -42,8 +41,10 @@ from twisted.internet.interfaces import (
 from twisted.internet.protocol import connectionDone
 from twisted.internet.ssl import (
     Certificate,
+    CertificateOptions,
     TLSVersion,
     optionsForClientTLS,
+    platformTrust,
     trustRootFromCertificates,
 )
 from twisted.protocols.tls import TLSMemoryBIOFactory
@@ -51,19 +52,18 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from pyptwist import limits
-from pyptwist.addresses import HostPort
 from pyptwist.alarm import Alarm
 from pyptwist.arguments import Arguments
 from pyptwist.attempts import Attempt, Awaited, Build
 from pyptwist.errors import (
     AuthenticationFailed,
     ClosedByPeer,
-    ConfigurationError,
     FramingError,
     HandshakeFailed,
     HandshakeTimeout,
 )
 from pyptwist.pem import certificatesIn, readPEM
+from pyptwist.tlsidentity import Asking, Identity, wrongName
 from pyptwist.tlstransport import freeing
 from pyptwist.wrapping import WrappingFactory
 
@@ -97,29 +97,34 @@ def securing(
     authorities: bytes | None = None,
     protocols: tuple[bytes, ...] = (),
     handshakeTimeout: float = limits.TLS_HANDSHAKE,
+    asked: str | None = None,
+    chain: bytes | None = None,
 ) -> IStreamClientEndpoint:
     """
     Put TLS, of version 1.2 at least, over a client endpoint.
 
     :param endpoint: makes the connection below.
-    :param serverName: whose certificate the server must have: a host name, which
-        also is what the server is told (SNI), or an IP address, which it is not.
+    :param serverName: whose certificate the server must have: a host name, or an IP
+        address.
     :param authorities: see the function of this name.
     :param protocols: offered by ALPN, the best one first; none for no ALPN.
     :param handshakeTimeout: seconds from the connection below to the end of the
         handshake.
+    :param asked: the host name that the server is told (SNI), unless it is the one
+        above; no server is told an IP address.
+    :param chain: 32 bytes, see ``pyptwist.tlsidentity.chainHash``: who has these
+        certificates is the right one, without a word of any authority.
     :returns: an endpoint whose ``connect()`` fires when the server is known to be
         the right one.  It fails with a ``ConnectError`` kind (of which
         ``AuthenticationFailed`` says that the certificate was refused),
         ``NoProtocol`` or a cancellation only.
-    :raises ConfigurationError: if the name can be in no certificate.
+    :raises ConfigurationError: if a name can be in no certificate.
     """
-    name = _canonical(serverName)
+    identity = Identity.of(serverName, asked, chain)
     # What OpenSSL reads when a context is made; who changes it wants another one.
     places = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
-    return TLSClientEndpoint(
-        endpoint, reactor, name, _options(name, authorities, protocols, places), handshakeTimeout
-    )
+    options = _options(identity, authorities, protocols, places)
+    return TLSClientEndpoint(endpoint, reactor, identity, options, handshakeTimeout)
 
 
 def _certificates(data: bytes) -> list[Certificate]:
@@ -127,28 +132,9 @@ def _certificates(data: bytes) -> list[Certificate]:
     return [Certificate(crypto.X509.from_cryptography(one)) for one in found]
 
 
-def _isAddress(name: str) -> bool:
-    return HostPort(name, 0).ip is not None
-
-
-def _canonical(name: str) -> str:
-    """
-    :returns: the name as it stands in certificates; Go's clients leave the dot at
-        its end away, too.
-    """
-    if _isAddress(name):
-        return name
-    try:
-        ascii_ = name.removesuffix(".").encode("idna").decode("ascii").lower()
-        DNS_ID(ascii_)
-    except ValueError:
-        raise ConfigurationError("the server's name is no host name") from None
-    return ascii_
-
-
 @lru_cache(limits.TLS_CONTEXTS)
 def _options(
-    name: str,
+    identity: Identity,
     data: bytes | None,
     protocols: tuple[bytes, ...],
     places: tuple[str | None, str | None],
@@ -156,14 +142,21 @@ def _options(
     """
     Reading all of the world's authorities takes tens of milliseconds.
 
-    :returns: Twisted's maker of connections.
+    :returns: a maker of connections.
     """
-    return optionsForClientTLS(
-        name,
-        trustRoot=None if data is None else trustRootFromCertificates(_certificates(data)),
-        acceptableProtocols=list(protocols) or None,
-        extraCertificateOptions={"raiseMinimumTo": TLSVersion.TLSv1_2},
-    )
+    root: Any = None if data is None else trustRootFromCertificates(_certificates(data))
+    wanted: Any = list(protocols) or None
+    minimum: Any = {"raiseMinimumTo": TLSVersion.TLSv1_2}
+    if identity.isOrdinary:
+        return optionsForClientTLS(
+            identity.name,
+            trustRoot=root,
+            acceptableProtocols=wanted,
+            extraCertificateOptions=minimum,
+        )
+    trust = None if identity.chain is not None else root or platformTrust()
+    options = CertificateOptions(trustRoot=trust, acceptableProtocols=wanted, **minimum)
+    return Asking(options, identity.asked)
 
 
 @implementer(IStreamClientEndpoint)
@@ -176,20 +169,24 @@ class TLSClientEndpoint:
         self,
         endpoint: IStreamClientEndpoint,
         reactor: IReactorTime,
-        name: str,
+        identity: Identity,
         options: Any,
         timeout: float,
     ) -> None:
         self._endpoint = endpoint
         self._reactor = reactor
-        self._name = name
+        self._identity = identity
         self._options = options
         self._timeout = timeout
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
         attempt = Attempt()
         secured = _Secured(
-            self._reactor, self._name, protocolFactory.buildProtocol, attempt.ready, attempt.failed
+            self._reactor,
+            self._identity,
+            protocolFactory.buildProtocol,
+            attempt.ready,
+            attempt.failed,
         )
         one = _OneSecured(protocolFactory, secured, self._timeout)
         factory = TLSMemoryBIOFactory(self._options, True, one, clock=self._reactor)
@@ -226,13 +223,13 @@ class _Secured(Awaited):
     def __init__(
         self,
         reactor: IReactorTime,
-        name: str,
+        identity: Identity,
         build: Build,
         ready: Callable[[IProtocol], object],
         failed: Callable[[Failure], object],
     ) -> None:
         super().__init__(build, ready, failed)
-        self._name = name
+        self._identity = identity
         self._reactor = reactor
         self._deadline = Alarm(reactor)
         self._protocol: IProtocol | None = None
@@ -259,7 +256,9 @@ class _Secured(Awaited):
         if self._build is None:
             return
         try:
-            self._checkName()
+            # Twisted has looked for the name.  But it lets pass what it cannot make
+            # sense of, which includes a certificate without any name.
+            self._identity.check(self.transport.getHandle())
             protocol = self._built(self._address)
         except Exception:
             self._fail(Failure())
@@ -288,17 +287,6 @@ class _Secured(Awaited):
         else:
             protocol.connectionLost(_later(reason))
 
-    def _checkName(self) -> None:
-        """
-        Twisted has done so.  But it lets pass what it cannot make sense of, which
-        includes a certificate without any name.
-        """
-        check = verify_ip_address if _isAddress(self._name) else verify_hostname
-        try:
-            check(self.transport.getHandle(), self._name)
-        except (CertificateError, VerificationError):
-            raise _wrongName() from None
-
     def _late(self) -> None:
         self._fail(Failure(HandshakeTimeout("the TLS handshake took too long")))
         if self.transport is not None:
@@ -309,17 +297,10 @@ class _Secured(Awaited):
         super()._fail(reason)
 
 
-def _wrongName() -> AuthenticationFailed:
-    return AuthenticationFailed(
-        "the server's certificate is for another name: check the name, or set servername to"
-        " the one that it is for"
-    )
-
-
 def _inHandshake(reason: Failure) -> Failure:
     error = reason.value
     if isinstance(error, CertificateError | VerificationError):
-        return Failure(_wrongName())
+        return Failure(wrongName())
     if isinstance(error, SSL.Error):
         return Failure(_refusal(_words(error)))
     if isinstance(error, ConnectionDone | ConnectionLost | ConnectionAborted):

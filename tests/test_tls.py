@@ -4,12 +4,16 @@ Tests for ``pyptwist.tls``.
 
 from __future__ import annotations
 
+import gc
 import os
 import weakref
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from OpenSSL import crypto
 from twisted.internet.defer import Deferred
 from twisted.internet.error import (
     ConnectError,
@@ -53,6 +57,7 @@ from pyptwist.interfaces import (
 from pyptwist.testing import EndpointConformance, MemoryNetwork
 from pyptwist.testing.applications import Applications
 from pyptwist.tls import authorities, securing
+from pyptwist.tlsidentity import chainHash
 from pyptwist.tlstransport import freeing
 from pyptwist.transports.dummy import DummyCodec
 from tests.certificates import Authority, Issued, authority
@@ -225,6 +230,119 @@ class CertificateTests(TLSCase):
         self.addCleanup(os.unsetenv, "SSL_CERT_FILE")
         os.putenv("SSL_CERT_FILE", str(file))
         self.successResultOf(attempt())
+
+
+class IdentityTests(TLSCase):
+    """
+    Another name than the one that is asked for; or none at all.
+    """
+
+    def asked(self, attempt: Deferred[Any]) -> Any:
+        """
+        :returns: the name that the server was told.
+        """
+        client = self.successResultOf(attempt)
+        client.transport.write(b"question")
+        self.network.pump()
+        self.assertEqual(bytes(self.servers.built[-1].received), b"question")
+        return client.transport.getHandle().get_servername()
+
+    def chain(self, *issued: bytes) -> bytes:
+        """
+        :param issued: certificates, in PEM.
+        :returns: their hash.
+        """
+        found = [x509.load_pem_x509_certificate(one) for one in issued]
+        return chainHash([one.public_bytes(Encoding.DER) for one in found])
+
+    def test_asked(self) -> None:
+        """
+        The server is told a name that its certificate need not have.
+        """
+        self.serve(authority().issue())
+        self.assertEqual(self.asked(self.attempt(asked="Example.Net.")), b"example.net")
+        self.assertIsNone(self.asked(self.attempt(asked="192.0.2.9")))
+
+    def test_askedInVain(self) -> None:
+        """
+        The certificate must have the other one, and somebody must vouch for it.
+        """
+        self.serve(authority().issue(["example.net"]))
+        attempt = self.attempt(asked="example.net")
+        self.assertIn("servername", self.failure(attempt, AuthenticationFailed))
+        attempt = self.attempt("example.net", Authority().pem, asked="a.example")
+        self.assertIn("'ca'", self.failure(attempt, AuthenticationFailed))
+
+    def test_askedOnlyNames(self) -> None:
+        """
+        It is checked as the other one is.
+        """
+        self.assertRaises(ConfigurationError, self.endpoint, asked="a b")
+
+    def test_chain(self) -> None:
+        """
+        Certificates that are known need neither a name nor anybody to vouch for them.
+        """
+        vouching = Authority()
+        issued = vouching.issue(["example.org"])
+        second = crypto.load_certificate(crypto.FILETYPE_PEM, vouching.pem)
+        for more, chain in (
+            ([], self.chain(issued.certificate)),
+            ([second], self.chain(issued.certificate, vouching.pem)),
+        ):
+            self.network, self.servers = MemoryNetwork(), Applications()
+            self.serve(issued, extraCertChain=more)
+            self.assertEqual(self.asked(self.attempt(chain=chain)), b"example.com")
+
+    def test_wrongChain(self) -> None:
+        """
+        No others will do, however good they are.
+        """
+        issued = authority().issue()
+        self.serve(issued)
+        for chain in (bytes(32), self.chain(issued.certificate, authority().pem)):
+            attempt = self.attempt(chain=chain)
+            self.assertIn("certificates", self.failure(attempt, AuthenticationFailed))
+        self.assertEqual([one for one in self.servers.built if one.received], [])
+
+    def test_remains(self) -> None:
+        """
+        Nothing of ours, at once, neither of who was let in nor of who was not.
+        """
+        issued = authority().issue()
+        self.serve(issued)
+        right = self.chain(issued.certificate)
+        gc.collect()
+        gc.disable()
+        self.addCleanup(gc.enable)
+        remains = []
+        for options in ({"asked": "a.example"}, {"chain": right}, {"chain": bytes(32)}) * 10:
+            attempt = self.attempt(**options)
+            client, server = self.network.connections[-1]
+            tls: Any = client.protocol
+            if tls is not None:
+                remains.append(weakref.ref(tls.wrappedProtocol))
+            attempt.addErrback(lambda reason: reason.trap(AuthenticationFailed) and None)
+            client.loseConnection()
+            self.network.pump(1)
+            self.assertFalse(server.connected)
+            self.network.connections.clear()
+            self.servers.built.clear()
+            del attempt, client, server, tls, self.applications
+        self.assertEqual(len(remains), 20)
+        self.assertEqual([one() for one in remains if one() is not None], [])
+
+    def test_chainHash(self) -> None:
+        """
+        As Tor's webtunnel was seen to compute it.
+        """
+        for count, expected in (
+            (1, "7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed"),
+            (2, "11914c19a28a98c57d12f3cce6c32b7944784f4b4781a706c24eb1dc284e2856"),
+            (3, "a40d775eba1f1e32eb741c3df6dfcb6406df6df7d3e8f938dad6a2b1e1d01b06"),
+        ):
+            self.assertEqual(chainHash([b"one", b"two", b"three"][:count]).hex(), expected)
+        self.assertEqual(chainHash([]), b"")
 
 
 class _RealEnvironment(dict[str, str]):

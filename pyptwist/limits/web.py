@@ -34,8 +34,10 @@ MEEK_ANSWER_TIME: Final = 60.0
 MEEK_RETRY: Final = 0.1
 MEEK_RETRY_MAXIMUM: Final = 8.0
 
-#: Seconds without an answer after which a client stops repeating its request: less
-#: than the time for which the server keeps the session.
+#: Seconds without an answer after which a client stops repeating its request; and
+#: seconds without a request, such as in a pause, after which it makes no other one if
+#: that could begin another session by now: less than the time for which the server
+#: keeps the session.
 MEEK_PATIENCE: Final = 100.0
 
 #: Seconds for a request that tells a server that a session is over.
@@ -70,7 +72,7 @@ MEEK_IDLE: Final = 75.0
 MEEK_QUEUED: Final = 2
 
 #: Characters of a session id at the most, and the least that a server accepts unless
-#: told otherwise: later versions of the reference's client are said to send 12.
+#: told otherwise: the reference's client sends 11, its server wants 8.
 MEEK_ID_MAXIMUM: Final = 128
 MEEK_ID_MINIMUM: Final = 8
 

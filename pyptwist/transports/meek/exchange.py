@@ -65,6 +65,7 @@ class Exchange:
         self._current: Deferred[bytes] | None = None
         self._deadline = Alarm(reactor)
         self._isLate = False
+        self._hint = ": is the path in url the right one?"
 
     def post(self, body: bytes, seconds: float = limits.MEEK_ANSWER_TIME) -> Deferred[bytes]:
         """
@@ -122,9 +123,8 @@ class Exchange:
         response = await connection.request(request)
         collected = await self._collected(response)
         if response.code != 200:
-            raise HandshakeFailed(
-                f"the web server answered {response.code}: is the path in url the right one?"
-            )
+            raise HandshakeFailed(f"the web server answered {response.code}{self._hint}")
+        self._hint = ""
         return _unpacked(response, collected)
 
     def _collected(self, response: IResponse) -> Deferred[bytes]:

@@ -18,6 +18,7 @@ from pyptwist.interfaces import (
 from pyptwist.transports.meek.arguments import webServer
 from pyptwist.transports.meek.client import MeekClientEndpoint
 from pyptwist.transports.meek.server import MeekServerEndpoint
+from pyptwist.transports.meek.targets import oneTarget
 
 
 @implementer(IClientTransport, IServerTransport)
@@ -39,10 +40,11 @@ class Meek:
         """
         :param target: without ``url`` and ``front``, where to connect to, for
             ``http://target/``; else it is ignored.
-        :param arguments: ``url``, ``front``, ``ca`` and ``utls``.
+        :param arguments: ``url``, ``front``, ``ca`` and ``utls``; or ``targets`` instead
+            of the first two.
         :raises ConfigurationError: naming the argument that is missing or wrong.
         """
-        server = webServer(arguments, target)
+        server = webServer(oneTarget(arguments, context.entropy), target)
         return MeekClientEndpoint(context, server, context.alias or self.name)
 
     def serverEndpoint(

@@ -54,7 +54,7 @@ class ClientMachine:
         self._spoke = False
         self._interval = 0.0
         self._at: float | None = None
-        self._heard = 0.0
+        self._heard = self._asked = 0.0
         self._retry = limits.MEEK_RETRY
         self._paused = False
         self._isHeld = False  # the server takes no payload
@@ -83,7 +83,7 @@ class ClientMachine:
         """
         Called once, first.
         """
-        self._heard = now
+        self._heard = self._asked = now
         return [Transmit(b"")]
 
     def send(self, data: bytes, now: float) -> None:
@@ -184,12 +184,16 @@ class ClientMachine:
         if self._at is None or now < self._at:
             return []
         self._at = None
+        if not self.isNumbered and now - self._asked >= limits.MEEK_PATIENCE:
+            # The reference's server would take it for another session's first one, and
+            # join two streams.
+            return self._finish(SessionLost("the server was not asked for too long"))
         if self._life is _Life.WAITING:
             try:
                 self._compose()
             except FramingError as error:
                 return self._finish(error)
-        self._life = _Life.ASKING
+        self._life, self._asked = _Life.ASKING, now
         return [Transmit(self._body)]
 
     # --- inside -------------------------------------------------------------

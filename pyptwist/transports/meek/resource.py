@@ -183,4 +183,6 @@ def _respond(request: Request, status: int, kind: bytes, body: bytes) -> bytes:
     """
     request.setResponseCode(status)
     request.setHeader(b"Content-Type", kind)
+    if status >= 400:
+        request.setHeader(b"X-Content-Type-Options", b"nosniff")  # as Go's servers do
     return body

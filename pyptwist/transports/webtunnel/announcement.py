@@ -18,7 +18,7 @@ from pyptwist.errors import ConfigurationError
 from pyptwist.interfaces import Context
 from pyptwist.transports.webtunnel.url import TunnelURL, pathOf, sayable
 
-_VERSION: Final = "0.0.2"  # of the reference whose protocol this is
+_VERSION: Final = "0.0.3"  # of the reference whose protocol this is
 _STATE_FILE: Final = "webtunnel_path"
 _PATH_LENGTH: Final = 16  # bytes, of which nobody guesses as many
 

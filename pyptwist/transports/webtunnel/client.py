@@ -16,6 +16,7 @@ from pyptwist.endpoints import wrapClient
 from pyptwist.errors import ConfigurationError
 from pyptwist.interfaces import Context, IClientTransport
 from pyptwist.transports.webtunnel.codec import WebTunnelClientCodec
+from pyptwist.transports.webtunnel.naming import naming
 from pyptwist.transports.webtunnel.url import TunnelURL, hostHeader
 
 
@@ -35,23 +36,26 @@ class WebTunnelClient:
             one), unless there is no ``url``: then the server is there, without TLS.
         :param arguments: ``url``, which names the server and the secret path, or
             ``path``, the latter alone;
-            ``addr``, HOST:PORT to connect to instead; ``servername``, for which the
-            certificate is, and the request, instead of the URL's host; and ``ca``, a
-            file of the authorities to trust.  ``utls`` and ``ver`` mean nothing here.
+            ``addr``, HOST:PORT to connect to instead; ``servername`` and others, by
+            which the server is known, see ``naming``; and ``ca``, a file of the
+            authorities to trust.  ``utls`` and ``ver`` mean nothing here.
         :raises ConfigurationError: naming the argument that is missing or wrong.
         """
         url = TunnelURL.at(target, arguments)
-        name = url.where.host
-        if "servername" in arguments:
-            name = arguments.require("servername")
-        header = hostHeader(name)
+        # The request is for the URL's host, whatever name TLS goes by.
+        header = hostHeader(url.where.host)
+        names = naming(url.where.host, arguments, context.entropy)
         where = _where(arguments) or url.where
         endpoint = context.network.clientEndpoint(where.host, where.port)
         if url.isSecure:
             # Not above: it is a matter of half a second to import.
             from pyptwist.tls import authorities, securing
 
-            endpoint = securing(endpoint, context.reactor, name, authorities(arguments))
+            endpoint = securing(
+                *(endpoint, context.reactor, names.name, authorities(arguments)),
+                asked=names.asked,
+                chain=names.chain,
+            )
         return wrapClient(
             endpoint,
             context.reactor,

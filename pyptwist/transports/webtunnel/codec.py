@@ -16,7 +16,7 @@ Nothing is framed or masked, whatever the headers promise: who looks into TLS se
 no WebSocket.  HTTP itself is read and written by h11 on the client's side, and by
 twisted.web on the server's, whose codec begins where the request was read.
 
-Source: Tor's webtunnel 0.0.2, ``transport/httpupgrade``.
+Source: Tor's webtunnel 0.0.3, ``transport/httpupgrade``.
 """
 
 from __future__ import annotations

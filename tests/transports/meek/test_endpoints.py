@@ -15,6 +15,7 @@ from pyptwist.arguments import Arguments
 from pyptwist.testing.applications import Applications, Endless
 from pyptwist.testing.endpoints import EndpointConformance
 from pyptwist.transports.meek import client
+from pyptwist.transports.meek.errors import SessionLost
 from pyptwist.transports.meek.method import Meek, MeekLite
 
 
@@ -106,11 +107,28 @@ class PlainTests(MeekTests):
 
     def test_slowClient(self) -> None:
         """
-        For as long as a session lasts without a request.
+        For as long as a session surely lasts without a request.
         """
         ours, theirs = self.connected()
-        self.paused(theirs, ours, limits.MEEK_SESSION - 1)
+        self.paused(theirs, ours, limits.MEEK_PATIENCE - 1)
         ours.transport.loseConnection()
+        self.assertAtRest()
+
+    def test_tooSlowClient(self) -> None:
+        """
+        What it would ask for next may be of another session: it ends instead, and is
+        not joined to that.
+        """
+        ours, theirs = self.connected()
+        ours.transport.pauseProducing()
+        self.network.pump(limits.MEEK_SESSION + 1)
+        self.assertEqual(len(theirs.lost), 1)
+        ours.transport.write(b"second half")
+        ours.transport.resumeProducing()
+        self.network.pump(10)
+        (reason,) = ours.lost
+        self.assertIsNotNone(reason.check(SessionLost))
+        self.assertEqual(len(self.servers.built), 1)
         self.assertAtRest()
 
     def test_slowServer(self) -> None:

@@ -185,6 +185,17 @@ class ExchangeTests(SynchronousTestCase):
             reason = self.fails(text, HandshakeFailed)
             self.assertIn(str(status), str(reason.value))
 
+    def test_hint(self) -> None:
+        """
+        The path is to blame only where no answer was right.
+        """
+        text = b"HTTP/1.1 500 No\r\nContent-Length: 5\r\n\r\nsorry"
+        self.assertIn("path", str(self.fails(text, HandshakeFailed).value))
+        posting = self.post()
+        self.reply(answer(b"abc"))
+        self.assertEqual(self.successResultOf(posting), b"abc")
+        self.assertNotIn("path", str(self.fails(text, HandshakeFailed).value))
+
     def test_closed(self) -> None:
         self.fails(b"", ClosedByPeer, closes=True)
 

@@ -121,6 +121,30 @@ class PlainTests(_Case):
         self.machine.answered(b"", self.now)
         self.assertIsNone(self.machine.nextTimer)
 
+    def test_longSilence(self) -> None:
+        """
+        In a pause, or because the machine slept: Tor's meek-server, after two minutes,
+        was seen to begin another session under the same id.
+        """
+        self.machine.pause()
+        self.machine.resume(self.now + limits.MEEK_PATIENCE - 0.1)
+        for _ in range(3):
+            self.assertEqual(self.asks()[1], b"")
+            self.machine.answered(b"", self.now)
+        self.assertIsNotNone(self.machine.nextTimer)
+        self.assertLost(self.machine.timerFired(self.now + limits.MEEK_PATIENCE + 0.1))
+        self.assertIsNone(self.machine.nextTimer)
+
+    def test_longSilenceAtTheEnd(self) -> None:
+        """
+        What is still to be sent is not sent to anybody else.
+        """
+        self.machine.pause()
+        self.machine.send(b"last", self.now)
+        self.now += limits.MEEK_PATIENCE
+        self.assertEqual(self.machine.sendEnd(self.now), [])
+        self.assertLost(self.machine.timerFired(self.now))
+
     def test_failure(self) -> None:
         """
         A request that may have arrived, and may not, cannot be made again.

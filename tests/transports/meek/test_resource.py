@@ -4,6 +4,7 @@ The server, as those see it who speak HTTP with it.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from pyptwist.testing.applications import Applications
 from pyptwist.transports.meek.numbering import ID_ENTROPY, Flag, Frame, offer
 from pyptwist.transports.meek.resource import meekResource
 from pyptwist.transports.meek.site import MeekRequest
-from tests.transports.meek.visitors import ID, PLACE, ServerCase, request
+from tests.transports.meek.visitors import ID, PLACE, ServerCase, payload, request
 
 
 class CoverTests(ServerCase):
@@ -59,6 +60,54 @@ class CoverTests(ServerCase):
         self.assertEqual(head[0], b"HTTP/1.1 200 OK")
         names = [line.partition(b":")[0] for line in head[1:]]
         self.assertEqual(names, [b"Content-Type", b"Date", b"Content-Length"])
+
+    def test_refusals(self) -> None:
+        """
+        Tor's meek-server 0.38.0 was seen to answer so, but for the date.
+        """
+        visitor = self.visitor()
+        for asked, status, body in (
+            (b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n", b"404 Not Found", b"404 page not found\n"),
+            (b"PUT / HTTP/1.1\r\nHost: a\r\n\r\n", b"400 Bad Request", b"Bad request.\n"),
+            (request(sessionId="1234567"), b"400 Bad Request", b"Bad request.\n"),
+        ):
+            answer = re.sub(rb"Date: [^\r]*", b"Date: ?", visitor.say(asked))
+            expected = (
+                b"HTTP/1.1 %b\r\nContent-Type: text/plain; charset=utf-8\r\n"
+                b"X-Content-Type-Options: nosniff\r\nDate: ?\r\nContent-Length: %d\r\n\r\n%b"
+            )
+            self.assertEqual(answer, expected % (status, len(body), body))
+        self.assertEqual(visitor.lost, [])
+        self.assertNotIn(b"nosniff", visitor.say(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"))
+
+    def test_nonsense(self) -> None:
+        """
+        So does it answer what is no HTTP, to the byte.
+        """
+        for said in (b"garbage\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n"):
+            visitor = self.visitor()
+            self.assertEqual(
+                visitor.say(said),
+                b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n"
+                b"Connection: close\r\n\r\n400 Bad Request",
+            )
+            self.assertEqual(len(visitor.lost), 1)
+
+    def test_theirs(self) -> None:
+        """
+        Requests as Tor's meek-client 0.38.0 was seen to make them.
+        """
+        said = (
+            b"POST /a?b=c HTTP/1.1\r\nHost: 127.0.0.1:46685\r\n"
+            b"User-Agent: Go-http-client/1.1\r\nContent-Length: 3\r\n"
+            b"Content-Type: application/octet-stream\r\nX-Session-Id: zcLXvBjP850\r\n"
+            b"Accept-Encoding: gzip\r\n\r\nabc"
+        )
+        visitor = self.visitor()
+        self.assertEqual(payload(visitor.say(said)), b"")
+        self.assertEqual(payload(visitor.say(said)), b"")
+        (application,) = self.applications.built
+        self.assertEqual(bytes(application.received), b"abcabc")
 
     def test_ids(self) -> None:
         """
@@ -113,6 +162,8 @@ class SiteTests(ServerCase):
             self.assertEqual(answer.split()[1], status, (method, path))
             self.assertNotIn(b"Server", answer)
             self.assertEqual(b"Ordinary" in answer, (method, path) == ("GET", "/"))
+        nonsense = self.visitor().say(b"garbage\r\n\r\n")
+        self.assertEqual(nonsense, b"HTTP/1.1 400 Bad Request\r\n\r\n")  # twisted.web's
         self.assertEqual(self.visitor().post(b"abc", path="/any"), b"")
         self.assertEqual(bytes(self.applications.built[0].received), b"abc")
 

@@ -6,10 +6,13 @@ from __future__ import annotations
 
 import gc
 import weakref
+from base64 import b64encode
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
@@ -23,6 +26,7 @@ from pyptwist.testing import EndpointConformance
 from pyptwist.testing.applications import Applications
 from pyptwist.testing.endpointcase import BRIDGE
 from pyptwist.tls import securing
+from pyptwist.tlsidentity import chainHash
 from pyptwist.transports.webtunnel.announcement import inventedAddress
 from pyptwist.transports.webtunnel.client import WebTunnelClient
 from pyptwist.transports.webtunnel.server import WebTunnelServer
@@ -105,6 +109,45 @@ class TLSTests(SentElsewhere, SynchronousTestCase):
         reason = self.failureResultOf(attempt, AuthenticationFailed)
         self.assertIn("servername", str(reason.value))
         self.assertEqual(applications.built + self.servers.built, [])
+        self.assertAtRest()
+
+    def test_imitation(self) -> None:
+        """
+        It asks for somebody else, and takes nobody else.
+        """
+        imitating = Arguments({"sni-imitation": "www.example.net"})
+        self.clientArguments = self.clientArguments.updated(imitating)
+        client, _ = self.connected()
+        tls: Any = self.network.connections[-1][1].protocol
+        self.assertEqual(tls.getHandle().get_servername(), b"www.example.net")
+        client.transport.abortConnection()
+        domain = Arguments({"cert-domain": "www.example.net"})
+        self.clientArguments = self.clientArguments.updated(domain)
+        attempt, _ = self.connecting()
+        self.network.pump()
+        self.failureResultOf(attempt, AuthenticationFailed)
+        self.assertAtRest()
+
+    def test_chain(self) -> None:
+        """
+        It takes whoever has the right certificates, and nobody else.
+        """
+        pem = Path(self.serverArguments.require("cert")).read_bytes()
+        right = chainHash([x509.load_pem_x509_certificate(pem).public_bytes(Encoding.DER)])
+        told = self.clientArguments
+        for chain in (right, bytes(32)):
+            pin = b64encode(chain).decode()
+            named = Arguments(cert=pin, servername="another.example")
+            self.clientArguments = told.updated(named)
+            attempt, _ = self.connecting()
+            self.network.pump()
+            if chain is right:
+                client: Any = self.successResultOf(attempt)
+                client.transport.abortConnection()
+                self.network.pump()
+            else:
+                self.failureResultOf(attempt, AuthenticationFailed)
+        self.assertEqual(len(self.servers.built), 1)
         self.assertAtRest()
 
     def test_remains(self) -> None:
@@ -422,7 +465,7 @@ class ArgumentTests(SynchronousTestCase):
         What clients are told, and tor: an address that is the reference's.
         """
         endpoint = self.server()
-        expected = Arguments(url="https://example.com/secret", ver="0.0.2")
+        expected = Arguments(url="https://example.com/secret", ver="0.0.3")
         self.assertEqual(endpoint.clientArguments, expected)
         address = HostPort("2001:db8:bce5:252f:cb34:2be1:d5a3:9c16", 443)
         self.assertEqual(endpoint.clientAddress, address)
