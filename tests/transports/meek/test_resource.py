@@ -163,7 +163,7 @@ class SiteTests(ServerCase):
             self.assertNotIn(b"Server", answer)
             self.assertEqual(b"Ordinary" in answer, (method, path) == ("GET", "/"))
         nonsense = self.visitor().say(b"garbage\r\n\r\n")
-        self.assertEqual(nonsense, b"HTTP/1.1 400 Bad Request\r\n\r\n")  # twisted.web's
+        self.assertTrue(nonsense.endswith(b"close\r\n\r\n400 Bad Request"), nonsense)
         self.assertEqual(self.visitor().post(b"abc", path="/any"), b"")
         self.assertEqual(bytes(self.applications.built[0].received), b"abc")
 
