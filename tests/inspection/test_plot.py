@@ -13,8 +13,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from pyptwist.errors import ConfigurationError
 from pyptwist.inspection.flows import Flow, Side
 from pyptwist.inspection.plot import plot, requirePlotting
-from pyptwist.inspection.report import Subject
-from tests.inspection.subjects import subject, without
+from pyptwist.inspection.subjects import Subject
+from tests.inspection.subjects import datagrams, subject, without
 
 
 def pixels(png: bytes) -> set[bytes]:
@@ -72,6 +72,21 @@ class PlotTests(SynchronousTestCase):
             late.add(Side.SERVER, b"x", now)
         self.assertTrue(pixels(self.plotted(silent, Subject("late", [late]))))
 
+    def test_datagrams(self) -> None:
+        """
+        Datagrams are drawn, and called so; long ones are not left out.
+        """
+        one = self.plotted(datagrams("mine"))
+        short = Flow(isDatagrams=True)
+        short.add(Side.CLIENT, bytes(10), 0.0)
+        long = Flow(isDatagrams=True)
+        long.add(Side.CLIENT, bytes(60000), 0.0)
+        drawn = [pixels(self.plotted(Subject("x", [flow]))) for flow in (short, long)]
+        self.assertTrue(pixels(one))
+        self.assertNotEqual(*drawn)
+        words = self.plotted(Subject("x", [_packets(short)]))
+        self.assertNotEqual(pixels(words), drawn[0])
+
     def test_unwritable(self) -> None:
         """
         A path that cannot be written is told.
@@ -88,3 +103,12 @@ class PlotTests(SynchronousTestCase):
         without(self, "matplotlib")
         error = self.assertRaises(ConfigurationError, requirePlotting)
         self.assertIn("pip install 'pyptwist[plot]'", str(error))
+
+
+def _packets(flow: Flow) -> Flow:
+    """
+    :returns: the same, of a connection.
+    """
+    found = Flow()
+    found.packets = flow.packets
+    return found
