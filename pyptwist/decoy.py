@@ -27,6 +27,7 @@ from pyptwist.arguments import Arguments
 from pyptwist.errors import ConfigurationError
 from pyptwist.guard import Guard, Watched
 from pyptwist.interfaces import Context, INetwork, IServerTransportEndpoint
+from pyptwist.misspelt import Warn, watching
 from pyptwist.proxyprotocol import accepting
 from pyptwist.wrapping import WrappingFactory
 
@@ -38,7 +39,12 @@ _AFTER = "decoy-after"
 
 
 def serverEndpoint(
-    method: Any, context: Context, bind: HostPort, arguments: Arguments, local: Any
+    method: Any,
+    context: Context,
+    bind: HostPort,
+    arguments: Arguments,
+    local: Any,
+    warn: Warn | None = None,
 ) -> IServerTransportEndpoint:
     """
     Where and how to listen, with a decoy if the operator wants one, and behind a
@@ -49,9 +55,17 @@ def serverEndpoint(
         ``decoy-after``, and those of ``pyptwist.proxyprotocol`` and
         ``pyptwist.activation``.
     :param local: the ``INetwork`` that reaches the decoy.
-    :raises ConfigurationError: if the options are wrong, or the method can have
-        no decoy.
+    :param warn: see ``pyptwist.misspelt.watching``.
+    :raises ConfigurationError: if the options are wrong or misspelt, or the method can
+        have no decoy.
     """
+    with watching(method.name, warn) as watch:
+        return _serverEndpoint(method, context, bind, watch.own(arguments), local)
+
+
+def _serverEndpoint(
+    method: Any, context: Context, bind: HostPort, arguments: Arguments, local: Any
+) -> IServerTransportEndpoint:
     endpoint: IServerTransportEndpoint
     bind, arguments = placed(bind, arguments)
     context, arguments = accepting(context, arguments, method.name)

@@ -22,6 +22,7 @@ from pyptwist.inspection.flows import Flow, Side
 from pyptwist.inspection.plan import Plan
 from pyptwist.interfaces import Context, INetwork, IRefusable, IRefusals
 from pyptwist.metrics import Metrics
+from pyptwist.misspelt import watching
 from pyptwist.registry import Methods
 from pyptwist.state import StateDirectory
 from pyptwist.testing.datagrams import MemoryDatagramNetwork, MemoryDatagramPort
@@ -130,8 +131,10 @@ class Scene:
         self._clients = 0
         context = replace(self._context("server"), refusals=self._refusals)
         self._metrics = context.metrics
-        endpoint = server.serverEndpoint(context, _SERVER, plan.options)
+        with watching(plan.method) as watch:
+            endpoint = server.serverEndpoint(context, _SERVER, watch.own(plan.options))
         self._arguments = endpoint.clientArguments.updated(plan.arguments)
+        self._published = set(endpoint.clientArguments) - set(plan.arguments)
         self._wait(endpoint.listen(self._conversation))
         self.newClient()
 
@@ -143,7 +146,9 @@ class Scene:
         context = replace(
             self._context(f"client{self._clients}"), network=_ClientNetwork(self._network)
         )
-        self._endpoint = self._client.clientEndpoint(context, _SERVER, self._arguments)
+        with watching(self._client.name) as watch:
+            arguments = watch.mixed(self._arguments, self._published)
+            self._endpoint = self._client.clientEndpoint(context, _SERVER, arguments)
 
     def converse(self) -> list[Flow]:
         """

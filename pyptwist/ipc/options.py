@@ -14,7 +14,7 @@ shapeshifter-dispatcher's files (the second).
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NoReturn
 
 from pyptwist import limits
@@ -23,6 +23,7 @@ from pyptwist.arguments import Arguments
 from pyptwist.errors import ConfigurationError
 from pyptwist.ipc.dialects import OptionsForm
 from pyptwist.ipc.quoting import parseServerOptions
+from pyptwist.misspelt import closest
 
 #: Where a client's options name the server (PT 3.0, section 1.1.3).
 SERVER_ADDRESS = "serverAddress"
@@ -109,10 +110,23 @@ def located(arguments: Arguments, target: HostPort | None) -> tuple[HostPort | N
 
 def _byMethod(found: Mapping[str, Any], methods: Sequence[str]) -> dict[str, Arguments]:
     if len(methods) == 1 and not _isNested(found, methods[0]):
+        _requireNames({k: v for k, v in found.items() if isinstance(v, dict)}, methods)
         return {methods[0]: Arguments(found)}
     if not all(isinstance(options, dict) for options in found.values()):
         raise ConfigurationError("each method's options must be an object of their own")
+    _requireNames(found, methods)
     return {name: Arguments(options) for name, options in found.items()}
+
+
+def _requireNames(found: Collection[str], methods: Sequence[str]) -> None:
+    """
+    :raises ConfigurationError: if a name seems to be that of a method that has no options,
+        which would run without those that it was to have.
+    """
+    bare = [name for name in methods if name not in found]
+    for name in found:
+        if name not in methods and (meant := closest(name, bare)) is not None:
+            raise ConfigurationError(f"there is no method {name!r} here: is {meant!r} meant?")
 
 
 def _isNested(found: Mapping[str, Any], method: str) -> bool:

@@ -278,6 +278,19 @@ class RecordTests(SynchronousTestCase):
             for flow in flows:
                 self.assertGreater(len(one.packets), len(flow.packets))
 
+    def test_misspelt(self) -> None:
+        """
+        What is misspelt is refused, on either side.
+        """
+        methods = Methods({}, _plugins(Kcp()))
+        wrong = Arguments(framin="x")
+        for plan in (
+            Plan("kcp", TURNS, 1, options=wrong),
+            Plan("kcp", TURNS, 1, arguments=wrong),
+        ):
+            error = self.assertRaises(ConfigurationError, record, plan, methods)
+            self.assertIn("is 'framing' meant?", str(error))
+
     def test_unknown(self) -> None:
         """
         A method that is not there is the registry's error.

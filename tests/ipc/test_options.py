@@ -67,6 +67,23 @@ class OptionsTests(SynchronousTestCase):
             self.assertEqual(parseOptions(text, OptionsForm.JSON, ("x",)), {"x": expected})
         self.assertIn("an object of their own", self.refused('{"password": "p"}', "x", "y"))
 
+    def test_misspelt(self) -> None:
+        """
+        A method whose options stand under another name would run without them.
+        """
+        for text, methods in (
+            ('{"obsf4": {"iat-mode": 1}}', ("obfs4",)),
+            ('{"Obfs4": {"iat-mode": 1}, "x": {}}', ("obfs4", "x")),
+            ('{"obsf4": {"iat-mode": 1}, "x": {}}', ("obfs4", "x", "y")),
+        ):
+            self.assertIn("is 'obfs4' meant?", self.refused(text, *methods))
+        for text, methods in (
+            ('{"obfs4a": {}, "obfs4": {"iat-mode": 1}}', ("obfs4",)),
+            ('{"another": {}, "other": {}}', ("obfs4", "x")),
+            ('{"obsf4": 1}', ("obfs4",)),
+        ):
+            parseOptions(text, OptionsForm.JSON, methods)
+
     def test_pairs(self) -> None:
         """
         PT 2.1 has PT 1's form; JSON is known by how it begins.

@@ -40,6 +40,7 @@ class WebTunnelClient:
             file of the authorities to trust.  ``utls`` and ``ver`` mean nothing here.
         :raises ConfigurationError: naming the argument that is missing or wrong.
         """
+        arguments.protects("addr", "servername")
         url = TunnelURL.at(target, arguments)
         name = url.where.host
         if "servername" in arguments:
