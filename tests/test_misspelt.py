@@ -334,13 +334,16 @@ class ServerTests(SourceCase):
             "transport": "Replicant",
             "bindAddress": "",
             "serverAddress": str(BRIDGE),
+            "polish": {"type": "DarkStar"},
+            "toneburst": None,
         }
-        for method, options in (
+        files: list[tuple[str, dict[str, JSON]]] = [
             ("obfs4", state),
             ("obfs4", {"iat-mode": "2"}),
             ("obfs4", {}),
-            ("Replicant", {**dispatcher, "polish": {"type": "DarkStar"}, "toneburst": None}),
-        ):
+            ("Replicant", dispatcher),
+        ]
+        for method, options in files:
             self.serve(method, options, warn=self.fail)
 
     def test_oneMethod(self) -> None:
