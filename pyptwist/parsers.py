@@ -80,7 +80,6 @@ class ClientParser:
         """
         with watching("pt") as watch:
             own = watch.own(Arguments(kwargs))
-            own.protects("proxy", "bindAddress")
             network = _clientNetwork(reactor, own.get("proxy"), own.get("bindAddress"))
             context = _context(reactor, network, own.get("state"))
             rest = own.without("proxy", "bindAddress", "state")

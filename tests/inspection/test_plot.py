@@ -77,15 +77,15 @@ class PlotTests(SynchronousTestCase):
         Datagrams are drawn, and called so; long ones are not left out.
         """
         one = self.plotted(datagrams("mine"))
-        short = Flow(isDatagrams=True)
-        short.add(Side.CLIENT, bytes(10), 0.0)
-        long = Flow(isDatagrams=True)
-        long.add(Side.CLIENT, bytes(60000), 0.0)
-        drawn = [pixels(self.plotted(Subject("x", [flow]))) for flow in (short, long)]
+        drawn, flow = [], Flow(isDatagrams=True)
+        for size in (10, 40000, 60000):
+            flow = Flow(isDatagrams=True)
+            flow.add(Side.CLIENT, bytes(size), 0.0)
+            drawn.append(pixels(self.plotted(Subject("x", [flow]))))
         self.assertTrue(pixels(one))
-        self.assertNotEqual(*drawn)
-        words = self.plotted(Subject("x", [_packets(short)]))
-        self.assertNotEqual(pixels(words), drawn[0])
+        self.assertNotEqual(drawn[1], drawn[2])
+        words = self.plotted(Subject("x", [_packets(flow)]))
+        self.assertNotEqual(pixels(words), drawn[2])
 
     def test_unwritable(self) -> None:
         """

@@ -76,13 +76,16 @@ class OptionsTests(SynchronousTestCase):
             ('{"Obfs4": {"iat-mode": 1}, "x": {}}', ("obfs4", "x")),
             ('{"obsf4": {"iat-mode": 1}, "x": {}}', ("obfs4", "x", "y")),
         ):
-            self.assertIn("is 'obfs4' meant?", self.refused(text, *methods))
+            with self.assertRaisesRegex(ConfigurationError, "is 'obfs4' meant"):
+                parseOptions(text, OptionsForm.JSON, methods, True)
+            parseOptions(text, OptionsForm.JSON, methods)
         for text, methods in (
             ('{"obfs4a": {}, "obfs4": {"iat-mode": 1}}', ("obfs4",)),
-            ('{"another": {}, "other": {}}', ("obfs4", "x")),
+            ('{"obfs3": {}, "other": {}}', ("obfs4", "x")),
             ('{"obsf4": 1}', ("obfs4",)),
+            ("{}", ("obfs4",)),
         ):
-            parseOptions(text, OptionsForm.JSON, methods)
+            parseOptions(text, OptionsForm.JSON, methods, True)
 
     def test_pairs(self) -> None:
         """
