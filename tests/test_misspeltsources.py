@@ -11,7 +11,7 @@ from typing import Any
 
 from twisted.internet.endpoints import clientFromString, quoteStringArgument, serverFromString
 from twisted.internet.testing import MemoryReactorClock
-from twisted.logger import capturedLogs
+from twisted.logger import LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from pyptwist import decoy, misspelt
@@ -75,8 +75,13 @@ class SourceCase(SynchronousTestCase):
         """
         client = self.methods.client(method)
         factory = Socks5Factory(client, self.context, ALL_METHODS, own and Arguments(own))
-        with capturedLogs() as events:
+        events: list[LogEvent] = []
+        observer: Any = events.append
+        globalLogPublisher.addObserver(observer)
+        try:
             factory.clientEndpoint(Request(BRIDGE, Arguments(line)))
+        finally:
+            globalLogPublisher.removeObserver(observer)
         return [event["text"] for event in events if event.get("name") == client.name]
 
 
