@@ -107,6 +107,33 @@ class Arguments:
         """
         return Arguments([(k, v) for k, v in self._items if k not in keys])
 
+    def layer(self, name: str, pairs: Iterable[tuple[str, JSON]]) -> Arguments:
+        """
+        Make a layer's arguments of these, so that whoever watches these (see
+        ``pyptwist.misspelt``) watches those, too.
+
+        :param name: stands before each key here, with a hyphen behind it.
+        :param pairs: as the layer knows them.
+        """
+        return Arguments(pairs)
+
+    def inside(self, key: str, pairs: Iterable[tuple[str, JSON]], place: str = "") -> Arguments:
+        """
+        The same for an object that is a value here.
+
+        :param key: whose value it is.
+        :param pairs: of the object.
+        :param place: which one it is, as people read it, if the value has several.
+        """
+        return Arguments(pairs)
+
+    def protects(self, *keys: str) -> None:
+        """
+        Say which keys protect somebody: a method that does without one of them works as
+        well, and shows more.  Where such a key is misspelt nothing is begun, even if
+        a bridge line has it.
+        """
+
     # --- typed readers ------------------------------------------------------
 
     def get(self, key: str, default: str | None = None) -> str | None:

@@ -21,6 +21,7 @@ from pyptwist.arguments import Arguments
 from pyptwist.errors import ConfigurationError
 from pyptwist.guard import Guard, Watched
 from pyptwist.interfaces import Context, IServerTransportEndpoint
+from pyptwist.misspelt import Warn, watching
 from pyptwist.proxyprotocol import accepting
 from pyptwist.wrapping import WrappingFactory, WrappingNetwork, WrappingServerEndpoint
 
@@ -29,7 +30,12 @@ _AFTER = "decoy-after"
 
 
 def serverEndpoint(
-    method: Any, context: Context, bind: HostPort, arguments: Arguments, local: Any
+    method: Any,
+    context: Context,
+    bind: HostPort,
+    arguments: Arguments,
+    local: Any,
+    warn: Warn | None = None,
 ) -> IServerTransportEndpoint:
     """
     Where and how to listen, with a decoy if the operator wants one, and behind a
@@ -40,9 +46,17 @@ def serverEndpoint(
         ``decoy-after``, and those of ``pyptwist.proxyprotocol`` and
         ``pyptwist.activation``.
     :param local: the ``INetwork`` that reaches the decoy.
-    :raises ConfigurationError: if the options are wrong, or the method can have
-        no decoy.
+    :param warn: see ``pyptwist.misspelt.watching``.
+    :raises ConfigurationError: if the options are wrong or misspelt, or the method can
+        have no decoy.
     """
+    with watching(method.name, warn) as watch:
+        return _serverEndpoint(method, context, bind, watch.own(arguments), local)
+
+
+def _serverEndpoint(
+    method: Any, context: Context, bind: HostPort, arguments: Arguments, local: Any
+) -> IServerTransportEndpoint:
     endpoint: IServerTransportEndpoint
     bind, arguments = placed(bind, arguments)
     context, arguments = accepting(context, arguments, method.name)
@@ -101,8 +115,8 @@ class GuardedNetwork(WrappingNetwork):
         self._guard = guard
 
     def serverEndpoint(self, host: str, port: int) -> IStreamServerEndpoint:
-        watching = partial(_Watching, guard=self._guard)
-        return WrappingServerEndpoint(super().serverEndpoint(host, port), watching)
+        watched = partial(_Watching, guard=self._guard)
+        return WrappingServerEndpoint(super().serverEndpoint(host, port), watched)
 
 
 class _Watching(WrappingFactory):

@@ -39,9 +39,12 @@ from pyptwist.addresses import HostPort
 from pyptwist.arguments import Arguments
 from pyptwist.errors import ConfigurationError
 from pyptwist.ipc.options import located
+from pyptwist.misspelt import watching
 from pyptwist.remotes import Remote
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pyptwist.ipc.assignment import Assignment
     from pyptwist.proxies.upstream import UpstreamProxy
 
@@ -78,6 +81,7 @@ class ExecClientParser:
         from pyptwist.ipc.endpoints import ManagedClientEndpoint
         from pyptwist.ipc.pool import poolOf
 
+        _requireProxy(kwargs)
         pool = poolOf(reactor)
         state = kwargs.pop("state", None) or pool.temporaryState
         proxy = _proxy(kwargs.pop("proxy", None))
@@ -176,6 +180,15 @@ def _proxy(text: str | None) -> UpstreamProxy | None:
     from pyptwist.proxies.upstream import UpstreamProxy
 
     return None if text is None else UpstreamProxy.parse(text)
+
+
+def _requireProxy(kwargs: Mapping[str, str]) -> None:
+    """
+    What arguments the program has is not known here, and so which of them is misspelt;
+    but nobody may go without the proxy because of that.
+    """
+    with watching("ptexec") as watch:
+        watch.own(Arguments(kwargs)).protects("proxy")
 
 
 def _port(text: str) -> int:

@@ -110,7 +110,7 @@ def splitArguments(arguments: Arguments, layers: Iterable[str]) -> dict[str, Arg
                 f"the argument {key!r} must begin with the name of its layer: {spelt}"
             )
         split[layer].append((own, value))
-    return {layer: Arguments(pairs) for layer, pairs in split.items()}
+    return {layer: arguments.layer(layer, pairs) for layer, pairs in split.items()}
 
 
 def joinArguments(layers: Mapping[str, Arguments]) -> Arguments:

@@ -45,6 +45,7 @@ from pyptwist.errors import ConfigurationError
 from pyptwist.interfaces import Context, INetwork
 from pyptwist.ipc.options import located
 from pyptwist.metrics import Metrics
+from pyptwist.misspelt import Watch, watching
 from pyptwist.registry import clientTransport, serverTransport
 from pyptwist.remotes import Remote
 from pyptwist.state import StateDirectory
@@ -77,15 +78,15 @@ class ClientParser:
         """
         :raises ConfigurationError: if the string makes no sense; it is a ``ValueError``.
         """
-        context = _context(
-            reactor,
-            _clientNetwork(reactor, kwargs.pop("proxy", None), kwargs.pop("bindAddress", None)),
-            kwargs.pop("state", None),
-        )
-        name, target, arguments = _clientTarget(args, kwargs)
-        endpoint: IStreamClientEndpoint = clientTransport(name).clientEndpoint(
-            context, target, arguments
-        )
+        with watching("pt") as watch:
+            own = watch.own(Arguments(kwargs))
+            network = _clientNetwork(reactor, own.get("proxy"), own.get("bindAddress"))
+            context = _context(reactor, network, own.get("state"))
+            rest = own.without("proxy", "bindAddress", "state")
+            name, target, arguments = _clientTarget(args, rest, watch)
+            endpoint: IStreamClientEndpoint = clientTransport(name).clientEndpoint(
+                context, target, arguments
+            )
         return endpoint
 
 
@@ -115,31 +116,32 @@ class ServerParser:
         if len(args) != 2:
             raise ConfigurationError(f"a pt server is written {_SERVER_FORM}{_COLONS}")
         name, port = args
-        interface = kwargs.pop("interface", "0.0.0.0")  # noqa: S104 - it is the public side
         network = DirectNetwork(reactor)
-        context = _context(reactor, network, kwargs.pop("state", None))
-        bind = HostPort(interface, _port(port))
-        return decoy.serverEndpoint(
-            serverTransport(name), context, bind, Arguments(kwargs), network
-        )
+        with watching("pt") as watch:
+            own = watch.own(Arguments(kwargs))
+            context = _context(reactor, network, own.get("state"))
+            interface = own.get("interface", "0.0.0.0")  # noqa: S104 - it is the public side
+            bind = HostPort(interface or "", _port(port))
+            method, options = serverTransport(name), own.without("state", "interface")
+            return decoy.serverEndpoint(method, context, bind, options, network)
 
 
 def _clientTarget(
-    args: tuple[str, ...], kwargs: dict[str, str]
+    args: tuple[str, ...], own: Arguments, watch: Watch
 ) -> tuple[str, HostPort | None, Arguments]:
-    line = kwargs.pop("bridge", None)
+    line, own = own.get("bridge"), own.without("bridge")
     if line is not None and not args:
         server = Remote.parse(line)
-        return server.method, server.target, server.arguments.updated(Arguments(kwargs))
+        return server.method, server.target, watch.handed(server.arguments).updated(own)
     if line is not None or len(args) not in (1, 3):
         raise ConfigurationError(f"a pt client is written {_CLIENT_FORM}{_COLONS}")
     if len(args) == 1:
-        return args[0], *located(Arguments(kwargs), None)
+        return args[0], *located(own, None)
     name, host, port = args
     target = HostPort(host, _port(port))
     if not target.port:
         raise ConfigurationError("port 0 cannot be connected to")
-    return name, target, Arguments(kwargs)
+    return name, target, own
 
 
 def _clientNetwork(reactor: Any, proxy: str | None, bindAddress: str | None) -> INetwork:

@@ -28,6 +28,7 @@ from pyptwist.aio.servers import Server, listening
 from pyptwist.arguments import Arguments
 from pyptwist.interfaces import Context
 from pyptwist.metrics import Metrics
+from pyptwist.misspelt import watching
 from pyptwist.registry import Methods
 from pyptwist.remotes import Remote
 from pyptwist.state import StateDirectory
@@ -117,9 +118,10 @@ async def create_connection(
     if proxy is not None:
         network = _proxied(reactor, network, proxy)
     methods = methods or Methods()
-    endpoint = methods.client(remote.method).clientEndpoint(
-        _context(reactor, network, state, metrics, methods), remote.target, remote.arguments
-    )
+    method = methods.client(remote.method)
+    context = _context(reactor, network, state, metrics, methods)
+    with watching(method.name) as watch:
+        endpoint = method.clientEndpoint(context, remote.target, watch.handed(remote.arguments))
     return await connected(loop, endpoint, protocol_factory)
 
 

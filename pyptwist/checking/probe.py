@@ -28,6 +28,7 @@ from pyptwist.checking.watching import (
 from pyptwist.errors import Cause, ConfigurationError, PTError, causeOf
 from pyptwist.interfaces import Context
 from pyptwist.metrics import Metrics
+from pyptwist.misspelt import watching
 from pyptwist.network import DirectNetwork, ProxiedNetwork
 from pyptwist.proxies.upstream import UpstreamProxy
 from pyptwist.registry import Methods
@@ -63,11 +64,13 @@ class Result:
     :ivar number: of the line, from 1 on.
     :ivar bridge: None if the line is none.
     :ivar stages: all that it went through; the last one decides.
+    :ivar warnings: what may be wrong with the line.
     """
 
     number: int
     bridge: Bridge | None
     stages: tuple[Passed, ...]
+    warnings: tuple[str, ...] = ()
 
     @property
     def cause(self) -> Cause | None:
@@ -102,6 +105,7 @@ class Probe:
         self._course = Course(reactor, self._entered)
         self._report = entered
         self._alarm = Alarm(reactor)
+        self._warnings: list[str] = []
         self._giveUp: Callable[[], object] = lambda: None
 
     async def check(self, text: str) -> Result:
@@ -126,7 +130,8 @@ class Probe:
         return self._result(bridge)
 
     def _result(self, bridge: Bridge | None) -> Result:
-        return Result(self._number, bridge, tuple(self._course.passed))
+        stages, warnings = tuple(self._course.passed), tuple(self._warnings)
+        return Result(self._number, bridge, stages, warnings)
 
     async def _check(self, bridge: Bridge) -> None:
         talk = self._plan.talk and self._plan.talk()
@@ -159,9 +164,11 @@ class Probe:
             below = watchProxy(direct, course)
             network = watchProxied(ProxiedNetwork(self._reactor, below, plan.proxy), course)
         context = Context(self._reactor, network, plan.state, Metrics(), methods=plan.methods)
-        endpoint: IStreamClientEndpoint = plan.methods.client(bridge.methodName).clientEndpoint(
-            context, bridge.address, bridge.arguments
-        )
+        method = plan.methods.client(bridge.methodName)
+        with watching(method.name, self._warnings.append) as watch:
+            endpoint: IStreamClientEndpoint = method.clientEndpoint(
+                context, bridge.address, watch.handed(bridge.arguments)
+            )
         return endpoint
 
     def _ready(self, isTalking: bool) -> None:

@@ -22,11 +22,12 @@ FORMAT = 1
 def asText(result: Result, showAddress: bool = False) -> str:
     """
     :param showAddress: say where the bridge is.
-    :returns: a heading, and a line for each stage.
+    :returns: a heading, and a line for each stage and each warning.
     """
     rows = [_row(passed) for passed in result.stages]
     stages = aligned(rows, right=[1]).split("\n")
-    return "\n".join([_heading(result, showAddress), *(f"  {line}" for line in stages)])
+    lines = [*stages, *(f"warning: {text}" for text in result.warnings)]
+    return "\n".join([_heading(result, showAddress), *(f"  {line}" for line in lines)])
 
 
 def asJSON(results: Sequence[Result], showAddress: bool = False) -> str:
@@ -85,4 +86,5 @@ def _object(result: Result, showAddress: bool) -> dict[str, Any]:
             }
             for passed in result.stages
         ],
+        "warnings": list(result.warnings),
     }

@@ -47,13 +47,16 @@ class Options(IntermixedOptions):
 
         try:
             plan = read(self["file"])
-            if problems := rehearse(reactor, plan):
+            if problems := rehearse(reactor, plan, self._warn):
                 raise FileProblems(problems)
         except FileProblems as error:
             for problem in error.problems:
                 print(f"{self['file']}: {oneLine(problem)}", file=sys.stderr)
             sys.exit(1)
         if (warning := exposure(self["file"])) is not None:
-            print(f"{self['file']}: {warning}", file=sys.stderr)
+            self._warn(warning)
         for section in plan.sections:
             print(f"{section.name}: {section.method} {section.configuration.role.value}")
+
+    def _warn(self, text: str) -> None:
+        print(f"{self['file']}: {oneLine(text)}", file=sys.stderr)

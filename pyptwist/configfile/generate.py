@@ -34,8 +34,6 @@ Entropy = Callable[[int], bytes]
 #: Of both files: the client's holds what shows that this is a bridge.
 _PRIVATE: Final = 0o600
 
-_ANYWHERE: Final = HostPort("127.0.0.1", 1)
-
 
 @dataclass(frozen=True, repr=False)
 class Wanted:
@@ -134,11 +132,12 @@ def generate(reactor: Any, wanted: Wanted, entropy: Entropy = os.urandom) -> Gen
 
 
 def freshOptions(
-    method: str, entropy: Entropy, server: HostPort = _ANYWHERE
+    method: str, entropy: Entropy, server: HostPort | None = None
 ) -> tuple[Arguments, bool]:
     """
     :param method: its name, or a stack's expression.
-    :param server: where clients reach it, which some handshakes say.
+    :param server: where clients reach it, which some handshakes say; None if that is
+        not known yet, and the server itself finds out what to say.
     :returns: a server's options with fresh keys; and whether they are all keys that
         it has.
     """
@@ -157,7 +156,7 @@ def _isKnown(method: str) -> bool:
     return method in _KEYS or method in _PLACED_KEYS
 
 
-def _fresh(method: str, entropy: Entropy, server: HostPort) -> Arguments | None:
+def _fresh(method: str, entropy: Entropy, server: HostPort | None) -> Arguments | None:
     if method in _PLACED_KEYS:
         return _PLACED_KEYS[method](entropy, server)
     return _KEYS[method](entropy) if method in _KEYS else None
@@ -192,22 +191,23 @@ def _none(entropy: Entropy) -> Arguments:
     return Arguments()
 
 
-def _shadow(entropy: Entropy, server: HostPort) -> Arguments:
+def _shadow(entropy: Entropy, server: HostPort | None) -> Arguments:
     from pyptwist.transports.shadow.method import DARKSTAR, DEFAULT_CIPHER, freshPassword
 
-    if server.ip is None:  # which DarkStar needs
+    if server is None or server.ip is None:  # which DarkStar needs
         return Arguments(cipherName=DEFAULT_CIPHER, password=freshPassword(entropy))
     return Arguments(cipherName=DARKSTAR).updated(_starbridge(entropy, server))
 
 
-def _starbridge(entropy: Entropy, server: HostPort) -> Arguments:
+def _starbridge(entropy: Entropy, server: HostPort | None) -> Arguments:
     from pyptwist.transports.shadow.keys import PrivateKey, encode
 
     key = encode(PrivateKey.fresh(entropy).raw)
-    return Arguments(serverAddress=str(server), serverPrivateKey=key)
+    address = Arguments() if server is None else Arguments(serverAddress=str(server))
+    return address.updated(Arguments(serverPrivateKey=key))
 
 
-def _replicant(entropy: Entropy, server: HostPort) -> Arguments:
+def _replicant(entropy: Entropy, server: HostPort | None) -> Arguments:
     parts = Arguments(toneburst="Starburst", polish="DarkStar")
     return parts.updated(_starbridge(entropy, server))
 
@@ -223,7 +223,7 @@ _KEYS: Final[Mapping[str, Callable[[Entropy], Arguments]]] = {
 }
 
 #: The same for methods whose handshake says where the server is.
-_PLACED_KEYS: Final[Mapping[str, Callable[[Entropy, HostPort], Arguments]]] = {
+_PLACED_KEYS: Final[Mapping[str, Callable[[Entropy, HostPort | None], Arguments]]] = {
     "Replicant": _replicant,
     "Starbridge": _starbridge,
     "replicant": _replicant,

@@ -5,11 +5,11 @@ What the methods say to a section, before anything listens.
 from __future__ import annotations
 
 import tempfile
+from functools import partial
 from typing import Any
 
 from pyptwist import decoy
 from pyptwist.arguments import Arguments
-from pyptwist.configfile.misspelt import watched
 from pyptwist.configfile.plan import Plan
 from pyptwist.configfile.sections import Section
 from pyptwist.configfile.tables import nearest
@@ -17,7 +17,9 @@ from pyptwist.errors import PTError
 from pyptwist.interfaces import Context
 from pyptwist.ipc.configuration import Mode
 from pyptwist.ipc.launch import outside, requirePassage
+from pyptwist.ipc.options import located
 from pyptwist.metrics import Metrics
+from pyptwist.misspelt import Warn, watching
 from pyptwist.network import DirectNetwork
 from pyptwist.registry import (
     Methods,
@@ -29,32 +31,31 @@ from pyptwist.safelog import oneLine
 from pyptwist.state import StateDirectory
 
 
-def rehearse(reactor: Any, plan: Plan) -> list[str]:
+def rehearse(reactor: Any, plan: Plan, warn: Warn | None = None) -> list[str]:
     """
     Have each method look at its options, in a state directory of the moment: keys
     that exist are neither needed nor touched.
 
+    :param warn: called with what may be wrong, in one line.
     :returns: what is wrong, each in one line.
     """
     problems: list[str] = []
+    warn = warn or (lambda text: None)
     with tempfile.TemporaryDirectory(prefix="pyptwist-") as directory:
         methods = Methods(plan.stacks)
         try:
             methods.check()
         except Exception as error:
             problems.append(f"[stacks]: {explain(error)}")
-        for number, (section, options) in enumerate(map(watched, plan.sections)):
+        for number, section in enumerate(plan.sections):
             state = StateDirectory(directory).subdirectory(str(number))
             context = contextOf(reactor, section, state, methods)
             try:
                 method = find(plan, methods, section)
-                if section.isServer:
-                    rehearseServer(section, method, context)
-                else:
-                    rehearseClient(section, method, context)
+                one = rehearseServer if section.isServer else rehearseClient
+                one(section, method, context, partial(_about, section, warn))
             except (Exception, SystemExit) as error:
                 problems.append(f"{section.where}: {explain(error)}")
-            problems += [f"{section.where}, {text}" for text in options.misspelt()]
     return problems
 
 
@@ -83,18 +84,28 @@ def find(plan: Plan, methods: Methods, section: Section) -> Any:
         raise UnknownMethod(f"{error}{hint}") from None
 
 
-def rehearseServer(section: Section, method: Any, context: Context) -> None:
+def _about(section: Section, warn: Warn, text: str) -> None:
+    warn(f"{section.where}: {text}")
+
+
+def rehearseServer(
+    section: Section, method: Any, context: Context, warn: Warn | None = None
+) -> None:
     """
     :param context: with a state directory in which it may make keys.
+    :param warn: see ``pyptwist.misspelt.watching``.
     :raises Exception: any; its text is for the operator.
     """
     wanted = section.configuration
     bind = wanted.binds[section.method]
     options = wanted.options.get(section.method, Arguments())
-    decoy.serverEndpoint(method, context, bind, options, DirectNetwork(context.reactor))
+    local = DirectNetwork(context.reactor)
+    decoy.serverEndpoint(method, context, bind, options, local, warn)
 
 
-def rehearseClient(section: Section, method: Any, context: Context) -> None:
+def rehearseClient(
+    section: Section, method: Any, context: Context, warn: Warn | None = None
+) -> None:
     """
     The same for a client; where applications say which server they want, nothing
     is known of their arguments yet.
@@ -102,10 +113,13 @@ def rehearseClient(section: Section, method: Any, context: Context) -> None:
     loadClient = getattr(method, "loadClient", None)
     if loadClient is not None:
         loadClient()
-    requirePassage(section.method, method, section.configuration)
-    target, arguments = section.server
-    if target is not None or section.configuration.mode is not Mode.SOCKS5:
-        method.clientEndpoint(context, target, arguments)
+    wanted, name = section.configuration, section.method
+    requirePassage(name, method, wanted)
+    with watching(name, warn) as watch:
+        options = watch.mixed(wanted.clientOptions.get(name, Arguments()), wanted.handed)
+        target, arguments = located(options, wanted.target)
+        if target is not None or wanted.mode is not Mode.SOCKS5:
+            method.clientEndpoint(context, target, arguments)
 
 
 def explain(error: BaseException) -> str:

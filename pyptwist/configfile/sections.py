@@ -161,6 +161,7 @@ def client(table: Table, directory: str, state: str) -> Section | None:
     mode, bridge = _mode(table), _bridge(table)
     method = bridge.methodName if bridge is not None else table.text("method")
     target, options = _server(table, bridge)
+    handed = frozenset(bridge.arguments if bridge is not None else ())
     common = _common(table, Role.CLIENT, method, mode, directory, state)
     more: dict[str, Any] = {
         "listen": table.address("listen", allowZero=True) or DEFAULT_LISTEN,
@@ -175,7 +176,7 @@ def client(table: Table, directory: str, state: str) -> Section | None:
         # In that mode, it is one of the options that come before an application's.
         options, target = options.updated(Arguments({SERVER_ADDRESS: str(target)})), None
     configuration = replace(
-        common.configuration, clientOptions={method: options}, target=target, **more
+        common.configuration, clientOptions={method: options}, target=target, handed=handed, **more
     )
     return replace(common, configuration=configuration)
 

@@ -18,7 +18,6 @@ from twisted.python.failure import Failure
 
 from pyptwist import limits, safelog
 from pyptwist.configfile.methods import contextOf, explain, find, rehearseClient
-from pyptwist.configfile.misspelt import watched
 from pyptwist.configfile.plan import Log, Plan, exposure, read
 from pyptwist.configfile.sections import Section
 from pyptwist.configfile.tables import FileProblems
@@ -120,9 +119,8 @@ class Listeners(Service):
         """
         :returns: whether it listens.
         """
-        looked, options = watched(section)
         try:
-            side = self._side(section, looked)
+            side = self._side(section)
             launching = Deferred.fromCoroutine(side.launch(section.method))
             launched = await launching.addTimeout(limits.LISTEN, self._reactor, _tooSlow)
         except (Exception, SystemExit) as error:
@@ -132,9 +130,6 @@ class Listeners(Service):
                 if not isinstance(error, PTError | CannotListenError):
                     self._log.failure("{name} cannot start", name=section.name)
             return False
-        finally:
-            for text in options.misspelt() if self.running else ():
-                self._complain(f"{section.name}, {text}")
         self._launched.append(launched)
         wanted = section.configuration
         what = f"{section.method} {wanted.role.value}"
@@ -142,19 +137,15 @@ class Listeners(Service):
         self._settle(section, side, launched)
         return True
 
-    def _side(self, section: Section, looked: Section) -> ClientSide | ServerSide:
-        """
-        :param looked: the same section, for the first look at its options; a client's
-            applications bring theirs without end, which nothing is to remember.
-        """
+    def _side(self, section: Section) -> ClientSide | ServerSide:
         wanted = section.configuration
         state = StateDirectory(wanted.stateLocation)
         context = contextOf(self._reactor, section, state, self._methods)
         local = DirectNetwork(self._reactor)
         method = find(self._plan, self._methods, section)
         if section.isServer:
-            return ServerSide(context, local, self._methods, looked.configuration)
-        rehearseClient(looked, method, context)
+            return ServerSide(context, local, self._methods, wanted)
+        rehearseClient(section, method, context)
         return ClientSide(context, local, self._methods, wanted)
 
     def _settle(self, section: Section, side: ClientSide | ServerSide, launched: Launched) -> None:

@@ -4,6 +4,7 @@ The demonstration, step by step.
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import tempfile
@@ -14,6 +15,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory
 
 from pyptwist.bridgeline import BridgeLine
+from pyptwist.configfile.generate import freshOptions
 from pyptwist.demo.transfer import Application, Destination, Download, Talk, Upload
 from pyptwist.demo.wire import Beginnings, excerpt
 from pyptwist.errors import Cause, PTError, causeOf
@@ -39,6 +41,8 @@ class Demo:
         """
         self._reactor = reactor
         self._method = method
+        # What some methods do without: a handshake that hides anything.
+        self._options, _ = freshOptions(stacks.get(method, method), os.urandom)
         self._isTerminal = sys.stdout.isatty()
         self._percent = 0
         self._isOver = False
@@ -79,7 +83,7 @@ class Demo:
     async def _start(self) -> BridgeLine:
         destination = await self._pair.listen(Factory.forProtocol(Destination))
         began = self._reactor.seconds()
-        bridge = await self._pair.startServer(destination)
+        bridge = await self._pair.startServer(destination, self._options)
         self._introduce("server", began)
         began = self._reactor.seconds()
         await self._pair.startClient()
@@ -95,15 +99,16 @@ class Demo:
 
     async def _showTheWire(self, bridge: BridgeLine) -> None:
         seen = Beginnings()
-        between = await self._pair.tap(bridge.address, seen.watch)
+        between = await self._pair.tap(bridge.address, seen.watch, seen.watchDatagrams)
         line = BridgeLine(self._method, between, None, bridge.arguments)
         talk = await self._pair.connect(line, Talk(_TEXT))
         await talk.done
         self._say(f"The first bytes that an application sends:\n\n{excerpt(_TEXT)}\n")
-        for name, data in (("client", seen.client), ("server", seen.server)):
-            self._say(
-                f"The first bytes from the {name}, as a censor sees them:\n\n{excerpt(data)}\n"
-            )
+        for name, pieces in (("client", seen.client), ("server", seen.server)):
+            what, text = "bytes", excerpt(b"".join(pieces))
+            if seen.isDatagrams:
+                what, text = "datagrams", "\n\n".join(map(excerpt, pieces))
+            self._say(f"The first {what} from the {name}, as a censor sees them:\n\n{text}\n")
 
     async def _move(
         self, bridge: BridgeLine, name: str, kind: type[Application], size: int

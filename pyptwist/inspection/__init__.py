@@ -23,6 +23,7 @@ Examples:
   pyptwist inspect obfs4
   pyptwist inspect obfs4 --option iat-mode=1 --plot obfs4.png
   pyptwist inspect 'obfs4 | b64'
+  pyptwist inspect kcp --plot kcp.png
   pyptwist inspect obfs4 --against obfs4proxy --connections 500
 """
 
@@ -41,8 +42,9 @@ class Options(IntermixedOptions):
         "their bytes look like, and which of a censor's published rules they meet. METHOD is a "
         "name that 'pyptwist list' shows, or a stack such as 'obfs4 | b64'. Without --against "
         "everything happens in memory, where a packet is what the method writes at once, cut "
-        "at 1448 bytes, and a gap is the time that the method waits by itself. Nothing leaves "
-        "this machine, and no file is left but the plot."
+        "at 1448 bytes, and a gap is the time that the method waits by itself. Of a method over "
+        "UDP, datagrams are shown. Nothing leaves this machine, and no file is left but the "
+        "plot."
     )
     optFlags = [
         ["fresh", None, "Each connection comes from a new client, which remembers nothing."],

@@ -12,8 +12,9 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Final
 
 _PRINTABLE = frozenset(range(0x20, 0x7F))
@@ -50,6 +51,21 @@ def printable(data: bytes) -> float:
     :returns: which part of the bytes is printable ASCII: 0 to 1, and 0.37 if random.
     """
     return sum(byte in _PRINTABLE for byte in data) / max(1, len(data))
+
+
+def commonest(samples: Iterable[bytes]) -> tuple[int, float] | None:
+    """
+    :returns: the most frequent byte of all samples together, and which part of them
+        it is: about 0.004 if there are many and they are random.  None if there are
+        none.
+    """
+    counts = Counter[int]()
+    for sample in samples:
+        counts.update(sample)
+    if not counts:
+        return None
+    [(byte, count)] = counts.most_common(1)
+    return byte, count / counts.total()
 
 
 @dataclass(frozen=True)
@@ -130,19 +146,45 @@ class Constant:
         return isAlike and self.position == other.position + 1
 
 
-def constants(samples: Sequence[bytes]) -> list[Constant]:
+def constants(samples: Sequence[bytes], enough: int | None = None) -> list[Constant]:
     """
     Look for what never changes where everything should.
 
     :param samples: the beginnings of at least ``SAMPLES`` connections.
+    :param enough: how many of them must be so long that a byte counts, 1 or more;
+        all, unless given.
     :returns: each byte of the first ``COMPARED`` with such bits.
     """
-    length = min(COMPARED, *map(len, samples))
     found = []
-    for position in range(length):
-        first, changing = samples[0][position], 0
-        for sample in samples:
-            changing |= sample[position] ^ first
+    for position, column in enumerate(_columns(samples, enough or len(samples))):
+        first = column[0]
+        changing = reduce(lambda bits, byte: bits | byte ^ first, column, 0)
         if mask := ~changing & 0xFF:
             found.append(Constant(position, mask, first & mask))
     return found
+
+
+def kept(groups: Sequence[Sequence[bytes]]) -> list[int]:
+    """
+    Look for what a connection's packets share, and other connections' need not: the
+    number by which the two ends know it, say.
+
+    :param groups: packets, by connection.
+    :returns: the positions of bytes that never change within any group, as far as
+        there are ``SAMPLES`` packets beyond each group's first that reach so far.
+    """
+    positions = []
+    for position in range(COMPARED):
+        columns = [[p[position] for p in packets if len(p) > position] for packets in groups]
+        compared = sum(max(0, len(column) - 1) for column in columns)
+        if compared >= SAMPLES and all(len(set(column)) < 2 for column in columns):
+            positions.append(position)
+    return positions
+
+
+def _columns(samples: Sequence[bytes], enough: int) -> Iterator[list[int]]:
+    for position in range(COMPARED):
+        column = [sample[position] for sample in samples if len(sample) > position]
+        if len(column) < enough:
+            return
+        yield column

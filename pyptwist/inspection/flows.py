@@ -11,12 +11,17 @@ from enum import Enum
 from itertools import groupby
 from typing import Final
 
+from pyptwist.inspection.contents import COMPARED
+
 #: Bytes that a segment carries on Ethernet, with TCP's timestamps: what is
 #: written at once is cut at this.
 SEGMENT: Final = 1448
 
 #: Bytes kept of what each side sends: content is looked at where it begins.
 KEPT: Final = 4096
+
+#: Datagrams of each side that are kept whole, to be looked at one by one.
+WHOLE: Final = 3
 
 
 class Side(Enum):
@@ -31,9 +36,9 @@ class Side(Enum):
 @dataclass(frozen=True, slots=True)
 class Packet:
     """
-    What one segment carries.
+    What one segment carries, or a datagram.
 
-    :ivar size: 1 to ``SEGMENT`` bytes.
+    :ivar size: 1 to ``SEGMENT`` bytes; 0 to 65507 of a datagram.
     :ivar gap: seconds since the packet before, whoever sent that; None for the
         first, and for those that were cut from the same write.
     """
@@ -56,33 +61,49 @@ class Flight:
 
 class Flow:
     """
-    One connection.
+    One connection; or the datagrams between a client's socket and the server's.
 
+    :ivar isDatagrams: which of the two.
     :ivar packets: in order.
     :ivar beginnings: the first bytes from each side.
+    :ivar datagrams: each side's first ``WHOLE`` ones, if it is these.
+    :ivar heads: the first ``COMPARED`` bytes of each side's datagrams.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, isDatagrams: bool = False) -> None:
+        self.isDatagrams = isDatagrams
         self.packets: list[Packet] = []
         self.beginnings: dict[Side, bytearray] = {side: bytearray() for side in Side}
+        self.datagrams: dict[Side, list[bytes]] = {side: [] for side in Side}
+        self.heads: dict[Side, list[bytes]] = {side: [] for side in Side}
         self._last: float | None = None
 
     def add(self, sender: Side, data: bytes, now: float) -> None:
         """
-        Somebody wrote, at once.
+        Somebody wrote, at once; a datagram, if it is these.
 
         :param now: in seconds.
         """
-        if not data:
+        if not data and not self.isDatagrams:
             return
         gap = None if self._last is None else max(0.0, now - self._last)
         self._last = now
+        kept = self.beginnings[sender]
+        kept += data[: KEPT - len(kept)]
+        if self.isDatagrams:
+            self._addDatagram(sender, data, gap)
+            return
         for start in range(0, len(data), SEGMENT):
             size = min(SEGMENT, len(data) - start)
             self.packets.append(Packet(sender, size, gap))
             gap = None
-        kept = self.beginnings[sender]
-        kept += data[: KEPT - len(kept)]
+
+    def _addDatagram(self, sender: Side, data: bytes, gap: float | None) -> None:
+        self.packets.append(Packet(sender, len(data), gap))
+        self.heads[sender].append(data[:COMPARED])
+        whole = self.datagrams[sender]
+        if len(whole) < WHOLE:
+            whole.append(data)
 
     def sizes(self, sender: Side) -> list[int]:
         """
@@ -109,6 +130,14 @@ class Flow:
         :returns: None if there are not so many.
         """
         mine = [flight for flight in self.flights() if flight.sender is sender]
+        return mine[number] if number < len(mine) else None
+
+    def datagram(self, sender: Side, number: int) -> bytes | None:
+        """
+        :param number: 0 for the side's first; less than ``WHOLE``.
+        :returns: None if there are not so many.
+        """
+        mine = self.datagrams[sender]
         return mine[number] if number < len(mine) else None
 
     def first(self, sender: Side) -> bytes:

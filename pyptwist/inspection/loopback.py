@@ -21,7 +21,7 @@ from pyptwist.inspection.conversation import Conversation, Talker
 from pyptwist.inspection.flows import Flow, Side
 from pyptwist.inspection.plan import Plan
 from pyptwist.loopback.pair import Pair
-from pyptwist.loopback.wiretap import Look, Wiretap
+from pyptwist.loopback.wiretap import Look
 
 
 class Stage:
@@ -63,7 +63,7 @@ class Stage:
 class Recorder:
     """
     Records a pair of children.  A packet is what one read of the connection
-    yields, cut as a network would; two writes may be one read.
+    yields, cut as a network would; two writes may be one read.  A datagram is whole.
     """
 
     def __init__(self, reactor: Any, plan: Plan, pair: Pair) -> None:
@@ -85,7 +85,7 @@ class Recorder:
         destination = await pair.listen(self._conversation)
         bridge = await pair.startServer(destination, plan.options)
         await pair.startClient()
-        tap = await pair.listen(Wiretap(pair.endpoint(bridge.address), self._watch))
+        tap = await pair.tap(bridge.address, self._watchConnection, self._watchDatagrams)
         arguments = bridge.arguments.updated(plan.arguments)
         line = BridgeLine(plan.method, tap, None, arguments)
         for _ in range(plan.connections):
@@ -102,8 +102,13 @@ class Recorder:
                 raise self._conversation.problem from None
             raise
 
-    def _watch(self) -> tuple[Look, Look]:
-        flow = Flow()
+    def _watchConnection(self) -> tuple[Look, Look]:
+        return self._watch(Flow())
+
+    def _watchDatagrams(self) -> tuple[Look, Look]:
+        return self._watch(Flow(isDatagrams=True))
+
+    def _watch(self, flow: Flow) -> tuple[Look, Look]:
         self._flows.append(flow)
         return partial(self._look, flow, Side.CLIENT), partial(self._look, flow, Side.SERVER)
 

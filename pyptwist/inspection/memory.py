@@ -20,25 +20,34 @@ from pyptwist.errors import PTError
 from pyptwist.inspection.conversation import Conversation
 from pyptwist.inspection.flows import Flow, Side
 from pyptwist.inspection.plan import Plan
-from pyptwist.interfaces import Context, IRefusable, IRefusals
+from pyptwist.interfaces import Context, INetwork, IRefusable, IRefusals
 from pyptwist.metrics import Metrics
+from pyptwist.misspelt import watching
 from pyptwist.registry import Methods
 from pyptwist.state import StateDirectory
-from pyptwist.testing.memory import MemoryNetwork, MemoryTransport
+from pyptwist.testing.datagrams import MemoryDatagramNetwork, MemoryDatagramPort
+from pyptwist.testing.memory import MemoryTransport
+from pyptwist.testing.streams import Address
 
 _SERVER = HostPort("127.0.0.1", 443)
 
 
-class RecordingNetwork(MemoryNetwork):
+class RecordingNetwork(MemoryDatagramNetwork):
     """
     Keeps a record of each connection.  A packet is what was written at once,
-    since that is how codecs' bytes reach the kernel.
+    since that is how codecs' bytes reach the kernel.  Datagrams between the same two
+    sockets are taken for a connection.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, server: HostPort) -> None:
+        """
+        :param server: what is sent there by datagrams, a client sends.
+        """
         super().__init__()
+        self._server: Address = (server.host, server.port)
         self._flows: list[Flow] = []
         self._ends: dict[MemoryTransport, tuple[Flow, Side]] = {}
+        self._clients: dict[Address, Flow] = {}
 
     def written(self, end: MemoryTransport, data: bytes) -> None:
         for client, server in self.connections[len(self._flows) :]:
@@ -49,15 +58,38 @@ class RecordingNetwork(MemoryNetwork):
             flow, side = self._ends[end]
             flow.add(side, data, self.clock.seconds())
 
+    def sentDatagram(self, port: MemoryDatagramPort, datagram: bytes, to: Address) -> None:
+        side = Side.CLIENT if to == self._server else Side.SERVER
+        client = (port.getHost().host, port.getHost().port) if side is Side.CLIENT else to
+        if client not in self._clients:
+            self._clients[client] = Flow(isDatagrams=True)
+            self._flows.append(self._clients[client])
+        self._clients[client].add(side, datagram, self.clock.seconds())
+
     def take(self) -> list[Flow]:
         """
         :returns: the flows since the last call, in the order of their
-            connections, which are forgotten; without those that carried nothing.
+            connections; without those that carried nothing.  Those that go on are
+            recorded further, and the others forgotten.
         """
         flows, self._flows = [flow for flow in self._flows if flow.packets], []
-        self._ends.clear()
+        self._ends = {end: record for end, record in self._ends.items() if end.connected}
+        self._clients = {place: f for place, f in self._clients.items() if place in self.ports}
         self.connections.clear()
         return flows
+
+
+@implementer(INetwork)
+class _ClientNetwork:
+    """
+    The network as one client has it.  Methods that share connections do so for whoever
+    has the same.
+    """
+
+    def __init__(self, network: RecordingNetwork) -> None:
+        self.clientEndpoint = network.clientEndpoint
+        self.serverEndpoint = network.serverEndpoint
+        self.bindDatagrams = network.bindDatagrams
 
 
 @implementer(IRefusals)
@@ -92,15 +124,17 @@ class Scene:
             are wrong.
         """
         self._client, server = methods.client(plan.method), methods.server(plan.method)
-        self._network = RecordingNetwork()
+        self._network = RecordingNetwork(_SERVER)
         self._state = StateDirectory(directory)
         self._conversation = Conversation(plan.turns)
         self._refusals = Refusals()
         self._clients = 0
         context = replace(self._context("server"), refusals=self._refusals)
         self._metrics = context.metrics
-        endpoint = server.serverEndpoint(context, _SERVER, plan.options)
+        with watching(plan.method) as watch:
+            endpoint = server.serverEndpoint(context, _SERVER, watch.own(plan.options))
         self._arguments = endpoint.clientArguments.updated(plan.arguments)
+        self._published = set(endpoint.clientArguments) - set(plan.arguments)
         self._wait(endpoint.listen(self._conversation))
         self.newClient()
 
@@ -109,8 +143,12 @@ class Scene:
         From now on it is another client, which remembers nothing.
         """
         self._clients += 1
-        context = self._context(f"client{self._clients}")
-        self._endpoint = self._client.clientEndpoint(context, _SERVER, self._arguments)
+        context = replace(
+            self._context(f"client{self._clients}"), network=_ClientNetwork(self._network)
+        )
+        with watching(self._client.name) as watch:
+            arguments = watch.mixed(self._arguments, self._published)
+            self._endpoint = self._client.clientEndpoint(context, _SERVER, arguments)
 
     def converse(self) -> list[Flow]:
         """

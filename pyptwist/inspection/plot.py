@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from pyptwist.errors import ConfigurationError
 from pyptwist.inspection.flows import SEGMENT, Side
-from pyptwist.inspection.report import Subject
+from pyptwist.inspection.subjects import Subject, unit
 
 _COLOURS: Final = ("tab:blue", "tab:orange")
 _BINS: Final = 60
@@ -52,13 +52,14 @@ def plot(path: str, title: str, subjects: Sequence[Subject]) -> None:
 
 def _sizes(axis: Any, side: Side, subjects: Sequence[Subject]) -> None:
     samples = [[size for flow in s.flows for size in flow.sizes(side)] for s in subjects]
-    edges = [SEGMENT * n / _BINS for n in range(_BINS + 1)]
+    longest = max(SEGMENT, *(size for sample in samples for size in sample), SEGMENT)
+    edges = [longest * n / _BINS for n in range(_BINS + 1)]
     _histogram(axis, samples, edges, subjects)
     if any(samples):
         # Else full packets are all that is to be seen.
         axis.set_yscale("log")
     axis.set_title(f"what the {side.value} sends")
-    axis.set_xlabel("bytes in a packet")
+    axis.set_xlabel(f"bytes in a {unit(subjects)}")
 
 
 def _gaps(axis: Any, side: Side, subjects: Sequence[Subject]) -> None:
@@ -69,7 +70,7 @@ def _gaps(axis: Any, side: Side, subjects: Sequence[Subject]) -> None:
     clipped = [[min(max(gap, _SHORTEST), edges[-1]) for gap in sample] for sample in samples]
     _histogram(axis, clipped, edges, subjects)
     axis.set_xscale("log")
-    axis.set_xlabel(f"ms since the packet before ({_SHORTEST:g}: as much or less)")
+    axis.set_xlabel(f"ms since the {unit(subjects)} before ({_SHORTEST:g}: as much or less)")
 
 
 def _histogram(

@@ -13,10 +13,12 @@ from twisted.internet.defer import Deferred
 
 from pyptwist.errors import Cause, ConfigurationError, PTError, causeOf
 from pyptwist.inspection.conversation import browsing, echoing
+from pyptwist.inspection.flows import SEGMENT
 from pyptwist.inspection.loopback import Stage
 from pyptwist.inspection.memory import record
 from pyptwist.inspection.plan import Plan
-from pyptwist.inspection.report import Subject, report
+from pyptwist.inspection.report import report
+from pyptwist.inspection.subjects import DATAGRAM, Subject, unit
 from pyptwist.loopback.pair import OWN
 from pyptwist.registry import Methods
 from pyptwist.tables import show
@@ -25,16 +27,19 @@ if TYPE_CHECKING:
     from pyptwist.inspection import Options
 
 _IN_MEMORY = """\
-{method}: {count} connections, in memory.  A packet is what was written at once, cut at
-1448 bytes; a gap is the time that the method waited by itself.
+{method}: {count} connections, in memory.  A {word} is what was written at once{cut};
+a gap is the time that the method waited by itself.{note}
 """
 
 _ON_LOOPBACK = """\
-{method}: {count} connections each, on the loopback interface.  Both were measured alike: a
-packet is what could be read at once, cut at 1448 bytes.
+{method}: {count} connections each, on the loopback interface.  Both were measured alike.
+A {word} is what could be read at once{cut}.{note}
   ours:   {ours}
   theirs: {theirs}
 """
+
+_CUT = f", cut at {SEGMENT} bytes"
+_SOCKETS = "\nThe datagrams between a client's socket and the server's count as a connection."
 
 
 def run(options: Options) -> None:
@@ -62,8 +67,9 @@ def _inMemory(options: Options, plan: Plan) -> None:
         raise
     except Exception as error:
         _explain(plan.method, error)
-    show(_IN_MEMORY.format(method=plan.method, count=plan.connections))
-    _show(options, plan, [Subject(plan.method, flows)])
+    subjects = [Subject(plan.method, flows)]
+    show(_introduction(_IN_MEMORY, plan, subjects))
+    _show(options, plan, subjects)
 
 
 def _against(options: Options, plan: Plan) -> None:
@@ -83,13 +89,21 @@ def _against(options: Options, plan: Plan) -> None:
                     return
                 _explain(f"{name} ({shlex.join(command)})", error)
         words = {name: shlex.join(command) for name, command in commands.items()}
-        show(_ON_LOOPBACK.format(method=plan.method, count=plan.connections, **words))
+        show(_introduction(_ON_LOOPBACK, plan, subjects, **words))
         try:
             _show(options, plan, subjects)
         except ConfigurationError as error:
             _explain(plan.method, error)
 
     react(lambda reactor: Deferred.fromCoroutine(main(reactor)))
+
+
+def _introduction(text: str, plan: Plan, subjects: Sequence[Subject], **words: str) -> str:
+    word = unit(subjects)
+    cut, note = ("", _SOCKETS) if word == DATAGRAM else (_CUT, "")
+    return text.format(
+        method=plan.method, count=plan.connections, word=word, cut=cut, note=note, **words
+    )
 
 
 def _show(options: Options, plan: Plan, subjects: Sequence[Subject]) -> None:

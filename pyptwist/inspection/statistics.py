@@ -11,7 +11,7 @@ from importlib import import_module
 from statistics import median
 from typing import Any, Final
 
-from pyptwist.inspection.flows import Flow, Side
+from pyptwist.inspection.flows import WHOLE, Flow, Side
 
 #: Values in a sample from which on a likelihood says something.
 ENOUGH: Final = 8
@@ -47,13 +47,17 @@ class Quantity:
         return f"{value:.0f}" if self.isWhole else f"{value:.2f}"
 
 
-def quantities() -> list[Quantity]:
+def quantities(isDatagrams: bool = False) -> list[Quantity]:
     """
+    :param isDatagrams: of flows of datagrams.
     :returns: all of them, in the order in which they are shown.
     """
+    word = "datagram" if isDatagrams else "packet"
     found = [_flight(side, number) for number in range(FLIGHTS) for side in Side]
+    if isDatagrams:
+        found += [_datagram(side, number) for number in range(WHOLE) for side in Side]
     for side in Side:
-        found += [_count(side), _sizes(side), _gaps(side)]
+        found += [_count(side, word), _sizes(side, word), _gaps(side)]
     return found
 
 
@@ -65,12 +69,20 @@ def _flight(side: Side, number: int) -> Quantity:
     return Quantity(f"{side.value}'s flight {number + 1}, bytes", of)
 
 
-def _count(side: Side) -> Quantity:
-    return Quantity(f"{side.value}'s packets", lambda flow: [len(flow.sizes(side))])
+def _datagram(side: Side, number: int) -> Quantity:
+    def of(flow: Flow) -> Iterable[float]:
+        data = flow.datagram(side, number)
+        return [] if data is None else [len(data)]
+
+    return Quantity(f"{side.value}'s datagram {number + 1}, bytes", of)
 
 
-def _sizes(side: Side) -> Quantity:
-    return Quantity(f"{side.value}'s packets, bytes", lambda flow: flow.sizes(side))
+def _count(side: Side, word: str) -> Quantity:
+    return Quantity(f"{side.value}'s {word}s", lambda flow: [len(flow.sizes(side))])
+
+
+def _sizes(side: Side, word: str) -> Quantity:
+    return Quantity(f"{side.value}'s {word}s, bytes", lambda flow: flow.sizes(side))
 
 
 def _gaps(side: Side) -> Quantity:

@@ -112,6 +112,8 @@ class Configuration:
         server, unless the method's options do.
     :ivar flows: bounds of what the modes of datagrams hold.
     :ivar clientOptions: each client method's options, for all of its connections.
+    :ivar handed: the keys in these that came in a bridge line: nobody wrote them for
+        this process.
     :ivar logLevel: the least that the parent is to be told in ``LOG`` lines; None
         for nothing.
     """
@@ -137,6 +139,7 @@ class Configuration:
     target: HostPort | None = None
     flows: FlowBounds = field(default_factory=FlowBounds)
     clientOptions: Mapping[str, Arguments] = field(default_factory=dict)
+    handed: frozenset[str] = frozenset()
     logLevel: Severity | None = Severity.NOTICE
 
     def __repr__(self) -> str:

@@ -23,6 +23,7 @@ from pyptwist.ipc import lines
 from pyptwist.ipc.configuration import Mode
 from pyptwist.ipc.dialects import PT1
 from pyptwist.ipc.options import located
+from pyptwist.misspelt import watching
 from pyptwist.network import DirectNetwork, ProxiedNetwork
 from pyptwist.registry import Methods
 
@@ -193,36 +194,41 @@ class ClientSide:
         return lines.clientMethodLine(launched.name, launched.address, mode)
 
     def _factory(self, name: str, method: Any) -> RelayingFactory:
-        options = self._configuration.clientOptions.get(name, Arguments())
-        target, arguments = located(options, self._configuration.target)
-        if self._configuration.mode is Mode.TRANSPARENT_TCP:
+        wanted = self._configuration
+        options = wanted.clientOptions.get(name, Arguments())
+        if wanted.mode is Mode.TRANSPARENT_TCP:
             from pyptwist.modes.transparent import TransparentFactory
 
-            return TransparentFactory(method, self._context, target, arguments)
+            with watching(name) as watch:
+                target, arguments = located(watch.mixed(options, wanted.handed), wanted.target)
+                return TransparentFactory(method, self._context, target, arguments)
         from pyptwist.modes.socks5 import Socks5Factory
         from pyptwist.proxies.socks5server import ALL_METHODS
 
-        if self._configuration.dialect is PT1 and not options:
+        located(options, wanted.target)  # what is wrong with it is better told now
+        if wanted.dialect is PT1 and not options:
             return Socks5Factory(method, self._context)
-        return Socks5Factory(method, self._context, ALL_METHODS, options)
+        return Socks5Factory(method, self._context, ALL_METHODS, options, wanted.handed)
 
     def _flows(self, name: str, method: Any) -> Any:
         from pyptwist.modes.udp import ClientFlows
 
         wanted = self._configuration
-        target, arguments = located(wanted.clientOptions.get(name, Arguments()), wanted.target)
-        return ClientFlows(
-            method,
-            self._context,
-            self._local,
-            wanted.listen,
-            target,
-            arguments,
-            framingOf(wanted.mode),
-            wanted.flows.queue,
-            wanted.flows.idle or limits.FLOW_IDLE,
-            wanted.flows.maximum,
-        )
+        options = wanted.clientOptions.get(name, Arguments())
+        with watching(name) as watch:
+            target, arguments = located(watch.mixed(options, wanted.handed), wanted.target)
+            return ClientFlows(
+                method,
+                self._context,
+                self._local,
+                wanted.listen,
+                target,
+                arguments,
+                framingOf(wanted.mode),
+                wanted.flows.queue,
+                wanted.flows.idle or limits.FLOW_IDLE,
+                wanted.flows.maximum,
+            )
 
     def errorLine(self, name: str, message: str) -> str:
         return lines.clientMethodErrorLine(name, message)

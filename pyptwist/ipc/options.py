@@ -23,17 +23,22 @@ from pyptwist.arguments import Arguments
 from pyptwist.errors import ConfigurationError
 from pyptwist.ipc.dialects import OptionsForm
 from pyptwist.ipc.quoting import parseServerOptions
+from pyptwist.misspelt import closest
 
 #: Where a client's options name the server (PT 3.0, section 1.1.3).
 SERVER_ADDRESS = "serverAddress"
 
 
-def parseOptions(text: str, form: OptionsForm, methods: Sequence[str]) -> dict[str, Arguments]:
+def parseOptions(
+    text: str, form: OptionsForm, methods: Sequence[str], isByHand: bool = False
+) -> dict[str, Arguments]:
     """
     Read the options of all methods.
 
     :param text: at most ``limits.OPTIONS`` characters.
     :param methods: those asked for; other methods' options are left out.
+    :param isByHand: whether somebody wrote them for this process, so that what is left
+        out may be what he misspelt.
     :returns: options by method.
     :raises ConfigurationError: if the text is not of this form.
     """
@@ -42,7 +47,14 @@ def parseOptions(text: str, form: OptionsForm, methods: Sequence[str]) -> dict[s
     isJSON = form is OptionsForm.JSON or (
         form is OptionsForm.EITHER and text.lstrip().startswith("{")
     )
-    options = _byMethod(parseObject(text), methods) if isJSON else parseServerOptions(text)
+    options: Mapping[str, Arguments]
+    if isJSON:
+        found = parseObject(text)
+        options = _byMethod(found, methods)
+        if isByHand:
+            _requireNames(found, methods)
+    else:
+        options = parseServerOptions(text)
     return {name: arguments for name, arguments in options.items() if name in methods}
 
 
@@ -113,6 +125,23 @@ def _byMethod(found: Mapping[str, Any], methods: Sequence[str]) -> dict[str, Arg
     if not all(isinstance(options, dict) for options in found.values()):
         raise ConfigurationError("each method's options must be an object of their own")
     return {name: Arguments(options) for name, options in found.items()}
+
+
+def _requireNames(found: Mapping[str, Any], methods: Sequence[str]) -> None:
+    """
+    :raises ConfigurationError: if a name seems to be that of a method that has no options,
+        which would run without those that it was to have.
+    """
+    for name, options in found.items():
+        # Methods that differ in a digit are different methods.
+        similar = [m for m in methods if m not in found and _digits(m) == _digits(name)]
+        meant = closest(name, similar) if isinstance(options, dict) else None
+        if meant is not None and name not in methods:
+            raise ConfigurationError(f"there is no method {name!r} here: is {meant!r} meant?")
+
+
+def _digits(name: str) -> list[str]:
+    return sorted(filter(str.isdigit, name))
 
 
 def _isNested(found: Mapping[str, Any], method: str) -> bool:

@@ -264,7 +264,8 @@ def _options(
         text = setting.text
         if setting.name == "-optionsFile":
             text = readFile(text) if readFile is not None else ""
-        return parseOptions(text, form, common.methods)
+        # What a parent says in a variable may be meant for others as well.
+        return parseOptions(text, form, common.methods, setting.name != _OPTIONS)
     except ConfigurationError as error:
         setting.refuse(error)
 

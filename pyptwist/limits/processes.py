@@ -102,6 +102,10 @@ CHECK_CLOSE: Final = 2.0
 LOG_BURST: Final = 20
 LOG_INTERVAL: Final = 10.0
 
+#: Different warnings of misspelt arguments in a process's life: applications bring
+#: theirs without end, and what was told is remembered, to be told once.
+MISSPELT_WARNINGS: Final = 200
+
 #: Bytes of a log file before it starts anew, one old file being kept.
 LOG_FILE: Final = 4 * 1024 * 1024
 

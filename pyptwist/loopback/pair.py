@@ -67,16 +67,19 @@ class Pair:
         port: Any = await self._network.serverEndpoint(LOCAL, 0).listen(factory)
         return HostPort(LOCAL, port.getHost().port)
 
-    async def tap(self, server: HostPort, watch: Watch) -> HostPort:
+    async def tap(
+        self, server: HostPort, watch: Watch, watchDatagrams: Watch | None = None
+    ) -> HostPort:
         """
         Pass on to a server what comes over TCP and UDP, and look at it.
 
         :param watch: see ``Wiretap``.
+        :param watchDatagrams: see ``DatagramWiretap``; the same, unless given.
         :returns: where to connect or send to, instead of to the server.
         """
         for _ in range(_TRIES):
             place = await self.listen(Wiretap(self.endpoint(server), watch))
-            datagrams = DatagramWiretap(self._network, server, watch)
+            datagrams = DatagramWiretap(self._network, server, watchDatagrams or watch)
             # Somebody else may have the UDP port of that number.
             with suppress(CannotListenError):
                 self._network.bindDatagrams(datagrams, place.host, place.port)

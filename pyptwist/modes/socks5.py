@@ -20,6 +20,7 @@ from twisted.python.failure import Failure
 from pyptwist import limits
 from pyptwist.errors import Cause, causeOfFailure
 from pyptwist.ipc.options import located
+from pyptwist.misspelt import watching
 from pyptwist.proxies.socks5server import (
     PT1_METHODS,
     Refuse,
@@ -46,6 +47,7 @@ class Socks5Factory(RelayingFactory):
         context: Context,
         authentication: Collection[Method] = PT1_METHODS,
         arguments: Arguments | None = None,
+        handed: Collection[str] = (),
     ) -> None:
         """
         :param transport: the ``IClientTransport`` that carries the connections.
@@ -54,24 +56,28 @@ class Socks5Factory(RelayingFactory):
         :param arguments: for all connections: what applications say comes before
             them, and they may name the server (``serverAddress``), before an
             application.  None for PT 1, where there is no such thing.
+        :param handed: which of their keys come from a bridge line.
         """
         super().__init__()
         self.method = transport
         self.context = context
         self.authentication = authentication
         self._arguments = arguments
+        self._handed = handed
 
     def clientEndpoint(self, request: Request) -> IStreamClientEndpoint:
         """
         :returns: what reaches the server of a request.
         :raises ConfigurationError: if its arguments are wrong.
         """
-        target, arguments = request.target, request.arguments
-        if self._arguments is not None:
-            target, arguments = located(self._arguments.updated(arguments), target)
-        endpoint: IStreamClientEndpoint = self.method.clientEndpoint(
-            self.context, target, arguments
-        )
+        with watching(self.method.name) as watch:
+            target, arguments = request.target, watch.handed(request.arguments)
+            if self._arguments is not None:
+                arguments = watch.mixed(self._arguments, self._handed).updated(arguments)
+                target, arguments = located(arguments, target)
+            endpoint: IStreamClientEndpoint = self.method.clientEndpoint(
+                self.context, target, arguments
+            )
         return endpoint
 
     def buildProtocol(self, addr: IAddress | None) -> Socks5Protocol:

@@ -43,6 +43,11 @@ class MemoryDatagramNetwork(MemoryNetwork):
         protocol.makeConnection(bound)
         return bound
 
+    def sentDatagram(self, port: MemoryDatagramPort, datagram: bytes, to: Address) -> None:
+        """
+        A port was given a datagram to send: for subclasses that look on.
+        """
+
 
 @implementer(IListeningPort)
 class MemoryDatagramPort:
@@ -98,6 +103,7 @@ class MemoryDatagramPort:
             raise BlockingIOError("no room")
         to = addr or self._peer
         assert to is not None
+        self._network.sentDatagram(self, datagram, to)
         self._network.clock.callLater(self._network.latency, self._carry, datagram, to)
 
     def pauseProducing(self) -> None:

@@ -257,4 +257,5 @@ class Obfs2(CodecClientTransport, CodecServerTransport):
 
 
 def _secret(arguments: Arguments) -> str:
+    arguments.protects(_ARGUMENT)
     return arguments.get(_ARGUMENT) or ""

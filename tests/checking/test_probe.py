@@ -14,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
+from pyptwist import limits
 from pyptwist.checking.probe import Plan, Probe, Result
 from pyptwist.checking.stages import Stage
 from pyptwist.checking.traffic import RequestTalk
@@ -23,6 +24,8 @@ from pyptwist.interfaces import IClientTransport, INetwork
 from pyptwist.proxies.upstream import UpstreamProxy
 from pyptwist.registry import Methods
 from pyptwist.testing.memory import MemoryNetwork
+from pyptwist.transports.meek.method import Meek
+from pyptwist.transports.smux import Smux
 from tests.checking.reactors import ScriptedReactor
 from tests.memory import Hello
 
@@ -223,6 +226,21 @@ class ProbeTests(SynchronousTestCase):
             self.assertEqual(self.outcome(checking), [("line", 0, cause)])
             self.assertNotIn("192.0.2.7", self.result.stages[0].note)
         self.assertEqual(self.reactor.tcpClients, [])
+
+    def test_misspelt(self) -> None:
+        """
+        What may be misspelt is a warning; what would be dangerous, the end.
+        """
+        self.assertEqual(
+            self.outcome(self.check(f"{LINE} url=https://x.example/ fornt=secret", Meek())),
+            [("line", 0, "arguments")],
+        )
+        told = "there is no option 'fornt': is 'front' meant?"
+        self.assertEqual(self.result.stages[0].note, told)
+        checking = self.check(f"{LINE} buffr=secret", Smux())
+        self.reactor.advance(limits.CHECK)
+        self.assertEqual(self.outcome(checking)[-1][2], "timeout")
+        self.assertEqual(self.result.warnings, ("there is no option 'buffr': is 'buffer' meant?",))
 
     def test_unconnected(self) -> None:
         """

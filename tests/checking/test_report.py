@@ -5,6 +5,7 @@ Tests for ``pyptwist.checking.report``.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -46,6 +47,8 @@ class TextTests(SynchronousTestCase):
             ],
         )
         self.assertIn("Bridge 3: not understood failed: arguments", asText(NONE))
+        odd = replace(WELL, warnings=("odd", "odder"))
+        self.assertEqual(asText(odd).splitlines()[3:], ["  warning: odd", "  warning: odder"])
 
     def test_address(self) -> None:
         """
@@ -71,7 +74,7 @@ class JSONTests(SynchronousTestCase):
         """
         Programs rely on this.
         """
-        document = json.loads(asJSON([ILL]))
+        document = json.loads(asJSON([replace(ILL, warnings=("odd",))]))
         self.assertEqual(
             document,
             {
@@ -102,6 +105,7 @@ class JSONTests(SynchronousTestCase):
                                 "note": "why",
                             },
                         ],
+                        "warnings": ["odd"],
                     }
                 ],
             },

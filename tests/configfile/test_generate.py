@@ -101,6 +101,15 @@ class GenerateTests(SynchronousTestCase):
             self.assertEqual(one.get("serverAddress"), "[2001:db8::1]:443")
             self.assertNotEqual(one.require("serverPrivateKey"), other.require("serverPrivateKey"))
 
+    def test_noAddress(self) -> None:
+        """
+        Where the address is not known yet, nothing is said of it.
+        """
+        for method in ("shadow", "Replicant", "Starbridge", "Replicant|b64"):
+            options, _ = freshOptions(method, os.urandom)
+            self.assertNotEqual(len(options), 0)
+            self.assertFalse([key for key in options if key.endswith("serverAddress")])
+
     def test_hostName(self) -> None:
         """
         Which DarkStar cannot say: then shadow gets a password, and the others an error.

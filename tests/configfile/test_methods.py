@@ -74,7 +74,7 @@ class RehearseTests(SynchronousTestCase):
             key = line.partition(" ")[0]
             self.assertEqual(
                 self.rehearse(text),
-                [f"[[server]] 1, options.{key}: there is no such; is {meant} meant?"],
+                [f"[[server]] 1: there is no option {key!r}: is {meant!r} meant?"],
             )
         text = _SERVER.replace("obfs4", "meek") + 'options = { utls = "x", other = 1 }\n'
         self.assertEqual(self.rehearse(text), [])
@@ -84,9 +84,27 @@ class RehearseTests(SynchronousTestCase):
         That something is missing is told, and under which name it is there.
         """
         text = '[[client]]\nmethod = "obfs4"\nserver = "192.0.2.1:1"\noptions = { crt = "x" }\n'
-        missing, misspelt = self.rehearse(text)
-        self.assertEqual(missing, "[[client]] 1: the argument 'cert' is missing")
-        self.assertTrue(misspelt.endswith("; is cert meant?"), misspelt)
+        reason = "the argument 'cert' is missing; there is no option 'crt': is 'cert' meant?"
+        self.assertEqual(self.rehearse(text), [f"[[client]] 1: {reason}"])
+
+    def test_misspeltLine(self) -> None:
+        """
+        What a bridge line has is warned of; so is what is less similar.
+        """
+        warnings: list[str] = []
+        server = f"{_SERVER}options = {{ mode = 1 }}\n"
+        client = "[[client]]\nbridge = 'kcp 192.0.2.1:1 framin=x'\n"
+        plan = parse((server + client).encode(), self.directory)
+        self.assertEqual(rehearse(MemoryReactorClock(), plan, warnings.append), [])
+        self.assertEqual(
+            warnings,
+            [
+                "[[server]] 1: there is no option 'mode': is 'iat-mode' meant?",
+                "[[client]] 1: there is no option 'framin': is 'framing' meant?",
+            ],
+        )
+        (problem,) = self.rehearse(f"{client}options = {{ mod = 1 }}\n")
+        self.assertEqual(problem, "[[client]] 1: there is no option 'mod': is 'mode' meant?")
 
     def test_datagrams(self) -> None:
         """

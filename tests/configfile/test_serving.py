@@ -17,7 +17,6 @@ from pyptwist import limits
 from pyptwist.addresses import HostPort
 from pyptwist.arguments import Arguments
 from pyptwist.configfile.plan import parse
-from pyptwist.configfile.sections import Section
 from pyptwist.configfile.serving import NO_START, Listeners
 from pyptwist.errors import ConfigurationError
 from pyptwist.ipc.launch import Launched
@@ -27,7 +26,6 @@ _TWO = b"""
 method = "one"
 listen = "192.0.2.1:443"
 target = "127.0.0.1:80"
-options = { flavor = 1 }
 [[client]]
 method = "two"
 """
@@ -110,19 +108,13 @@ class ListenersTests(SynchronousTestCase):
         self.said: list[str] = []
         self.complaints: list[str] = []
         self.codes: list[int] = []
-        self.wanted = "another"
         self.sides = {"server-one": Side("It is written."), "client-two": Side(None)}
         plan = parse(_TWO, "/")
         self.listeners = Listeners(
             self.reactor, plan, self.said.append, self.complaints.append, self.codes.append, Line
         )
 
-        def side(section: Section, looked: Section) -> Any:
-            if section.isServer:
-                looked.configuration.options[section.method].get(self.wanted)
-            return self.sides[section.name]
-
-        self.patch(self.listeners, "_side", side)
+        self.patch(self.listeners, "_side", lambda section: self.sides[section.name])
         self.listeners.startService()
 
     def run_(self) -> None:
@@ -197,26 +189,6 @@ class ListenersTests(SynchronousTestCase):
         launched = Launched("one", side.port, side.factory, Arguments(), HostPort("192.0.2.9", 1))
         side.launching.callback(launched)
         self.assertEqual(self.said[0], "server-one: one server on 192.0.2.1:443, mode socks5")
-
-    def test_misspelt(self) -> None:
-        """
-        An option that is similar to one that was looked for is told.
-        """
-        self.wanted = "flavour"
-        self.run_()
-        self.sides["server-one"].succeed("one")
-        text = "server-one, options.flavor: there is no such; is flavour meant?"
-        self.assertEqual(self.complaints, [text])
-
-    def test_misspeltAndNeeded(self) -> None:
-        """
-        If something failed for want of it, behind that.
-        """
-        self.wanted = "flavour"
-        self.run_()
-        self.sides["server-one"].launching.errback(ConfigurationError("it needs a flavour"))
-        self.assertEqual(self.complaints[0], "server-one: it needs a flavour")
-        self.assertEqual(len(self.complaints), 2)
 
     def test_taken(self) -> None:
         """

@@ -24,7 +24,21 @@ class BeginningsTests(SynchronousTestCase):
         client(data)
         server(data[:30])
         server(data[30:])
-        self.assertEqual((seen.client, seen.server), (data[:64], data[:64]))
+        self.assertEqual((b"".join(seen.client), b"".join(seen.server)), (data[:64], data[:64]))
+        self.assertFalse(seen.isDatagrams)
+
+    def test_datagrams(self) -> None:
+        """
+        Of datagrams the first three of each direction are kept, with their beginnings.
+        """
+        seen = Beginnings()
+        client, server = seen.watchDatagrams()
+        for size in (100, 0, 30, 20):
+            client(bytes(size))
+        server(b"x")
+        self.assertEqual(seen.client, [bytes(64), b"", bytes(30)])
+        self.assertEqual(seen.server, [b"x"])
+        self.assertTrue(seen.isDatagrams)
 
     def test_last(self) -> None:
         """
@@ -35,7 +49,7 @@ class BeginningsTests(SynchronousTestCase):
         before(b"a")
         seen.watch()
         before(b"b")
-        self.assertEqual((seen.client, seen.server), (b"", b""))
+        self.assertEqual((seen.client, seen.server), ([], []))
 
 
 class ExcerptTests(SynchronousTestCase):

@@ -10,7 +10,7 @@ import sys
 from twisted.trial.unittest import SynchronousTestCase
 
 from pyptwist.inspection.flows import Flow, Side
-from pyptwist.inspection.report import Subject
+from pyptwist.inspection.subjects import Subject
 
 
 def without(test: SynchronousTestCase, module: str) -> None:
@@ -36,6 +36,23 @@ def subject(name: str, connections: int = 40, seed: int = 0, prefix: bytes = b""
         for number, sender in enumerate((Side.CLIENT, Side.SERVER, Side.CLIENT, Side.SERVER)):
             data = source.randbytes(source.randrange(100, 3000))
             flow.add(sender, prefix + data if number == 0 else data, now)
+            now += source.random() / 100
+        flows.append(flow)
+    return Subject(name, flows)
+
+
+def datagrams(name: str, connections: int = 40, seed: int = 0) -> Subject:
+    """
+    :returns: flows of datagrams, random but for the connection's number, of two bytes, that
+        they begin with, and the kind, which is the next one.
+    """
+    source = random.Random(seed)
+    flows = []
+    for _ in range(connections):
+        flow, now, number = Flow(isDatagrams=True), 0.0, source.randbytes(2)
+        for kind, sender in enumerate((Side.CLIENT, Side.SERVER, Side.CLIENT, Side.SERVER)):
+            rest = source.randbytes(6 if kind == 1 else source.randrange(30, 2000))
+            flow.add(sender, number + bytes([kind]) + rest, now)
             now += source.random() / 100
         flows.append(flow)
     return Subject(name, flows)

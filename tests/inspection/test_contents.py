@@ -11,10 +11,13 @@ from twisted.trial.unittest import SynchronousTestCase
 from pyptwist.inspection.contents import (
     COMPARED,
     RULES,
+    SAMPLES,
     Constant,
     bitsSet,
+    commonest,
     constants,
     entropy,
+    kept,
     printable,
 )
 
@@ -50,6 +53,14 @@ class MeasureTests(SynchronousTestCase):
         self.assertEqual(printable(b""), 0)
         self.assertEqual(printable(b" ~\x1f\x7f"), 0.5)
         self.assertAlmostEqual(printable(bytes(range(256))), 95 / 256)
+
+    def test_commonest(self) -> None:
+        """
+        It is that of all samples together.
+        """
+        self.assertIsNone(commonest([]))
+        self.assertIsNone(commonest([b""]))
+        self.assertEqual(commonest([b"abbb", b"aaac"]), (ord("a"), 0.5))
 
 
 class RuleTests(SynchronousTestCase):
@@ -127,6 +138,16 @@ class ConstantTests(SynchronousTestCase):
         self.assertEqual(len(constants([bytes(3), bytes(9)])), 3)
         self.assertEqual(len(constants([bytes(1000)] * 2)), COMPARED)
 
+    def test_enough(self) -> None:
+        """
+        Bytes that only some samples have count, if those are enough.
+        """
+        samples = [b"\x01\x02", b"\x01\x02\x03", b"\x01\x02\x03\x04"]
+        for enough, length in ((None, 2), (3, 2), (2, 3), (1, 4)):
+            self.assertEqual(
+                constants(samples, enough), [Constant(n, 0xFF, n + 1) for n in range(length)]
+            )
+
     def test_random(self) -> None:
         """
         There are none in random bytes.
@@ -151,3 +172,45 @@ class ConstantTests(SynchronousTestCase):
         part = Constant(1, 0x80, 0)
         self.assertTrue(Constant(2, 0x80, 0).continues(part))
         self.assertFalse(Constant(2, 0x80, 0x80).continues(part))
+
+
+class KeptTests(SynchronousTestCase):
+    """
+    Tests for ``kept``.
+    """
+
+    def groups(self, connections: int, packets: int) -> list[list[bytes]]:
+        """
+        :returns: packets with a number of each connection at bytes 2 to 3, and all else
+            random.
+        """
+        source = random.Random(3)
+        return [
+            [
+                source.randbytes(2) + number.to_bytes(2, "big") + source.randbytes(8)
+                for _ in range(packets)
+            ]
+            for number in range(connections)
+        ]
+
+    def test_found(self) -> None:
+        """
+        What no connection changes is found, however many there are.
+        """
+        for connections, packets in ((40, 2), (20, 9), (1, 60)):
+            self.assertEqual(kept(self.groups(connections, packets)), [2, 3])
+
+    def test_few(self) -> None:
+        """
+        Of a few packets nothing is said: those that are the first say nothing.
+        """
+        self.assertEqual(kept(self.groups(SAMPLES, 1)), [])
+        self.assertEqual(kept(self.groups(1, SAMPLES)), [])
+        self.assertEqual(kept(self.groups(1, SAMPLES + 1)), [2, 3])
+
+    def test_short(self) -> None:
+        """
+        Short packets say nothing of what they do not reach.
+        """
+        groups = [[*packets, packets[0][:3], b""] for packets in self.groups(20, 9)]
+        self.assertEqual(kept(groups), [2, 3])

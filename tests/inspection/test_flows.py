@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pyptwist.inspection.flows import KEPT, SEGMENT, Flight, Flow, Packet, Side
+from pyptwist.inspection.contents import COMPARED
+from pyptwist.inspection.flows import KEPT, SEGMENT, WHOLE, Flight, Flow, Packet, Side
 
 CLIENT, SERVER = Side.CLIENT, Side.SERVER
 
@@ -91,3 +92,47 @@ class FlowTests(SynchronousTestCase):
         """
         self.assertEqual(self.flow.directions(9), "CCCSC")
         self.assertEqual(self.flow.directions(4), "CCCS")
+
+
+class DatagramFlowTests(SynchronousTestCase):
+    """
+    Tests for ``Flow`` with datagrams.
+    """
+
+    def setUp(self) -> None:
+        self.flow = Flow(isDatagrams=True)
+        self.flow.add(CLIENT, b"a" * 3000, 1.0)
+        self.flow.add(CLIENT, b"", 1.5)
+        self.flow.add(SERVER, b"b", 1.75)
+
+    def test_packets(self) -> None:
+        """
+        None is cut, and an empty one is one, too.
+        """
+        self.assertEqual(
+            self.flow.packets,
+            [Packet(CLIENT, 3000, None), Packet(CLIENT, 0, 0.5), Packet(SERVER, 1, 0.25)],
+        )
+        self.assertEqual(self.flow.beginnings[CLIENT], b"a" * 3000)
+
+    def test_whole(self) -> None:
+        """
+        The first of each side are kept whole, the others' beginnings only.
+        """
+        for number in range(WHOLE):
+            self.flow.add(SERVER, bytes([number]) * 100, 2.0)
+        self.assertEqual(self.flow.datagram(CLIENT, 0), b"a" * 3000)
+        self.assertEqual(self.flow.datagram(CLIENT, 1), b"")
+        self.assertIsNone(self.flow.datagram(CLIENT, 2))
+        self.assertEqual(len(self.flow.datagrams[SERVER]), WHOLE)
+        heads = [bytes([number]) * COMPARED for number in range(WHOLE)]
+        self.assertEqual(self.flow.heads[SERVER], [b"b", *heads])
+
+    def test_connection(self) -> None:
+        """
+        A connection has none.
+        """
+        flow = Flow()
+        flow.add(CLIENT, b"a", 1.0)
+        self.assertIsNone(flow.datagram(CLIENT, 0))
+        self.assertEqual(flow.heads[CLIENT], [])

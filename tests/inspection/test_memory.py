@@ -24,8 +24,10 @@ from pyptwist.inspection.flows import Flow, Side
 from pyptwist.inspection.memory import record
 from pyptwist.inspection.plan import Plan
 from pyptwist.interfaces import Context
-from pyptwist.registry import Methods
+from pyptwist.registry import Methods, Plugins
 from pyptwist.silence import SilentServerCodec
+from pyptwist.transports.kcp.method import Kcp
+from pyptwist.transports.smux import Smux
 from tests.memory import Draining, Hello, HelloCodec, Slow
 
 TURNS = echoing(b"payload")
@@ -150,6 +152,10 @@ class Stuck(Hello):
         return Never()
 
 
+def _plugins(*methods: Any) -> Plugins:
+    return lambda role: methods
+
+
 class RecordTests(SynchronousTestCase):
     """
     Tests for ``record``.
@@ -241,6 +247,49 @@ class RecordTests(SynchronousTestCase):
         """
         flows = self.record(Knocking(), 2)
         self.assertEqual([flow.directions(9) for flow in flows], ["C", "CS"] * 2)
+
+    def test_datagrams(self) -> None:
+        """
+        A method over UDP has flows of datagrams, one for each client's socket.
+        """
+        flows = self.record(Kcp(), 3)
+        self.assertEqual(len(flows), 3)
+        for flow in flows:
+            self.assertTrue(flow.isDatagrams)
+            [hello, answer, *_] = self.packets(flow)
+            self.assertEqual(hello, ("client", 25, None))
+            self.assertEqual(answer, ("server", 25, 0.0))
+            both = flow.heads[Side.CLIENT] + flow.heads[Side.SERVER]
+            self.assertEqual(len({head[:8] for head in both}), 1)
+            self.assertTrue(any(b"payload" in head for head in both))
+
+    def test_shared(self) -> None:
+        """
+        Where later connections use what the first one made, that goes on being recorded;
+        a new client makes its own.
+        """
+        for methods in ((Smux(),), (Smux(), Kcp())):
+            expression = "|".join(method.name for method in methods)
+            plan = Plan(expression, TURNS, 3)
+            found = Methods({}, _plugins(*methods))
+            [one] = record(plan, found)
+            flows = record(plan, found, fresh=True)
+            self.assertEqual(len(flows), 3)
+            for flow in flows:
+                self.assertGreater(len(one.packets), len(flow.packets))
+
+    def test_misspelt(self) -> None:
+        """
+        What is misspelt is refused, on either side.
+        """
+        methods = Methods({}, _plugins(Kcp()))
+        wrong = Arguments(framin="x")
+        for plan in (
+            Plan("kcp", TURNS, 1, options=wrong),
+            Plan("kcp", TURNS, 1, arguments=wrong),
+        ):
+            error = self.assertRaises(ConfigurationError, record, plan, methods)
+            self.assertIn("is 'framing' meant?", str(error))
 
     def test_unknown(self) -> None:
         """

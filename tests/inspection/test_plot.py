@@ -13,8 +13,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from pyptwist.errors import ConfigurationError
 from pyptwist.inspection.flows import Flow, Side
 from pyptwist.inspection.plot import plot, requirePlotting
-from pyptwist.inspection.report import Subject
-from tests.inspection.subjects import subject, without
+from pyptwist.inspection.subjects import Subject
+from tests.inspection.subjects import datagrams, subject, without
 
 
 def pixels(png: bytes) -> set[bytes]:
@@ -72,6 +72,21 @@ class PlotTests(SynchronousTestCase):
             late.add(Side.SERVER, b"x", now)
         self.assertTrue(pixels(self.plotted(silent, Subject("late", [late]))))
 
+    def test_datagrams(self) -> None:
+        """
+        Datagrams are drawn, and called so; long ones are not left out.
+        """
+        one = self.plotted(datagrams("mine"))
+        drawn, flow = [], Flow(isDatagrams=True)
+        for size in (10, 40000, 60000):
+            flow = Flow(isDatagrams=True)
+            flow.add(Side.CLIENT, bytes(size), 0.0)
+            drawn.append(pixels(self.plotted(Subject("x", [flow]))))
+        self.assertTrue(pixels(one))
+        self.assertNotEqual(drawn[1], drawn[2])
+        words = self.plotted(Subject("x", [_packets(flow)]))
+        self.assertNotEqual(pixels(words), drawn[2])
+
     def test_unwritable(self) -> None:
         """
         A path that cannot be written is told.
@@ -88,3 +103,12 @@ class PlotTests(SynchronousTestCase):
         without(self, "matplotlib")
         error = self.assertRaises(ConfigurationError, requirePlotting)
         self.assertIn("pip install 'pyptwist[plot]'", str(error))
+
+
+def _packets(flow: Flow) -> Flow:
+    """
+    :returns: the same, of a connection.
+    """
+    found = Flow()
+    found.packets = flow.packets
+    return found

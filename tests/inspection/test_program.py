@@ -19,6 +19,8 @@ from pyptwist.registry import TransportPlugin
 
 DUMMY = "pyptwist.transports.dummy.Dummy"
 plain = TransportPlugin("plain", client=DUMMY, server=DUMMY)
+KCP = "pyptwist.transports.kcp.method.Kcp"
+dgram = TransportPlugin("dgram", client=KCP, server=KCP)
 reach = TransportPlugin("reach", client=DUMMY)
 STRICT = "tests.inspection.test_memory.Strict"
 strict = TransportPlugin("strict", client=STRICT, server=STRICT)
@@ -58,6 +60,17 @@ class InspectTests(MainCase):
         self.assertTrue(text.startswith("plain: 40 connections, in memory."))
         self.assertIn("The first packets of the first connection", text)
         self.assertIn("client: bytes 0 to 63 are 474554202f", text)
+
+    def test_datagrams(self) -> None:
+        """
+        Of a method over UDP, datagrams are shown and drawn.
+        """
+        path = os.path.abspath(self.mktemp())
+        text = self.inspect("dgram", "--connections=32", f"--plot={path}")
+        self.assertTrue(text.startswith("dgram: 32 connections, in memory.  A datagram is"))
+        self.assertIn("client's datagrams, within a connection: bytes 0 to 7", text)
+        with open(path, "rb") as file:
+            self.assertEqual(file.read(4), b"\x89PNG")
 
     def test_order(self) -> None:
         """
@@ -113,7 +126,7 @@ class InspectTests(MainCase):
         """
         A method must be there, and play both roles.
         """
-        self.assertIn("installed: plain, reach, strict", self.refused("nix"))
+        self.assertIn("installed: dgram, plain, reach, strict", self.refused("nix"))
         self.assertIn("'reach' can be a client alone", self.refused("reach"))
 
     def test_fails(self) -> None:

@@ -9,8 +9,9 @@ import re
 from twisted.trial.unittest import SynchronousTestCase
 
 from pyptwist.inspection.flows import Flow, Side
-from pyptwist.inspection.report import Subject, report
-from tests.inspection.subjects import subject, without
+from pyptwist.inspection.report import report
+from pyptwist.inspection.subjects import Subject
+from tests.inspection.subjects import datagrams, subject, without
 
 
 class ReportTests(SynchronousTestCase):
@@ -76,11 +77,15 @@ class ReportTests(SynchronousTestCase):
         Bytes are measured, and compared with random ones.
         """
         contents = self.sections(self.small())[3]
-        self.assertEqual(self.row(contents, "client's first packet"), ["0.00", "3.00", "100", "%"])
-        entropy, bits, *_ = self.row(contents.partition("server")[0], "random bytes, as many")
+        self.assertEqual(
+            self.row(contents, "client's first packet"),
+            ["0.00", "3.00", "100", "%", "61", "100", "%"],
+        )
+        random = self.row(contents.partition("server")[0], "random bytes, as many")
+        entropy, bits, *_ = random
         self.assertGreater(float(entropy), 7.5)
         self.assertLess(abs(float(bits) - 4), 0.5)
-        self.assertEqual(self.row(contents, "the application's first bytes")[2:], ["88", "%"])
+        self.assertEqual(self.row(contents, "the application's first bytes")[2:4], ["88", "%"])
 
     def test_rules(self) -> None:
         """
@@ -102,7 +107,7 @@ class ReportTests(SynchronousTestCase):
         flow.add(Side.SERVER, b"hello", 0.0)
         sections = self.sections(Subject("mute", [flow]))
         self.assertIn("0 of 1", " ".join(self.row(sections[4], "none of these")))
-        self.assertEqual(self.row(sections[3], "client's first packet"), ["-"] * 3)
+        self.assertEqual(self.row(sections[3], "client's first packet"), ["-"] * 4)
 
     def test_fixed(self) -> None:
         """
@@ -170,3 +175,29 @@ class ReportTests(SynchronousTestCase):
         sections = self.sections(self.small(), subject("theirs"))
         self.assertEqual(self.row(sections[2], "client's flight 2, bytes")[-2:], ["-", "-"])
         self.assertIn("  4  ", sections[0])
+
+    def test_datagrams(self) -> None:
+        """
+        Of datagrams the same is told, and nothing of rules that are about TCP.
+        """
+        sections = self.sections(datagrams("mine"))
+        self.assertEqual(len(sections), 5)
+        self.assertIn("The first datagrams of the first connection", sections[0])
+        self.assertEqual(self.row(sections[0], "2")[:2], ["server", "9"])
+        self.assertEqual(self.row(sections[1], "CSCS"), ["40", "of", "40"])
+        measured = sections[2]
+        self.assertEqual(self.row(measured, "server's datagram 1, bytes"), ["9"] * 3 + ["1"])
+        self.assertEqual(self.row(measured, "client's datagrams  "), ["2"] * 3 + ["1"])
+        self.assertNotIn("packet", "".join(sections))
+        self.assertTrue(sections[4].startswith("What never changes in the first 64 bytes of"))
+
+    def test_bothKinds(self) -> None:
+        """
+        Of a method that uses TCP and UDP, both are told of, one after the other; what one
+        implementation alone uses, by itself.
+        """
+        both = Subject("both", [*subject("x").flows, *datagrams("x").flows])
+        sections = self.sections(both, datagrams("theirs"))
+        self.assertEqual(len(sections), 11)
+        self.assertNotIn("theirs", "".join(sections[:6]))
+        self.assertIn("both and theirs", sections[6])

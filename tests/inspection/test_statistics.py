@@ -47,6 +47,28 @@ class QuantityTests(SynchronousTestCase):
             },
         )
 
+    def test_datagrams(self) -> None:
+        """
+        Of datagrams, the first ones of each side are measured one by one, too.
+        """
+        flow = Flow(isDatagrams=True)
+        flow.add(Side.CLIENT, bytes(2000), 1.0)
+        flow.add(Side.CLIENT, bytes(5), 1.25)
+        flow.add(Side.SERVER, b"", 1.5)
+        found = {quantity.name: quantity.sample([flow]) for quantity in quantities(True)}
+        expected = {
+            "client's flight 1, bytes": [2005],
+            "client's datagram 1, bytes": [2000],
+            "client's datagram 2, bytes": [5],
+            "client's datagram 3, bytes": [],
+            "server's datagram 1, bytes": [0],
+            "client's datagrams": [2],
+            "client's datagrams, bytes": [2000, 5],
+            "server's gaps, ms": [250.0],
+        }
+        self.assertEqual({name: found[name] for name in expected}, expected)
+        self.assertFalse([name for name in found if "packet" in name])
+
     def test_show(self) -> None:
         """
         Bytes are whole, milliseconds have a fraction.

@@ -72,9 +72,20 @@ class DemoTests(TestCase):
         self.assertEqual(await demo.whenEnded(), Ended(0, None))
         text = "\n".join(demo.lines)
         for side in ("client", "server"):
+            row = r"    ([0-9a-f]{2} ){16}"
             self.assertRegex(
-                text, rf"from the {side}, as a censor sees them:\n\n    ([0-9a-f]{{2}} ){{16}}"
+                text, rf"first datagrams from the {side}, as a censor sees them:\n\n{row}"
             )
+
+    async def test_encrypted(self) -> None:
+        """
+        A method that can do without encryption is shown with it.
+        """
+        demo = self.start("--size=1", "--method=Replicant")
+        self.assertEqual(await demo.whenEnded(), Ended(0, None))
+        text = "\n".join(demo.lines)
+        self.assertIn(" toneburst=Starburst polish=DarkStar serverPublicKey=", text)
+        self.assertEqual(text.count("GET /f"), 1)
 
     async def test_stack(self) -> None:
         """

@@ -78,6 +78,22 @@ class AgainstTests(TestCase):
         self.assertEqual(await inspect.whenEnded(), Ended(0, None), inspect.errors.decode())
         self.assertRegex("\n".join(inspect.lines), r"Ex5 +\S.* 2 of 2 +2 of 2\n")
 
+    async def test_datagrams(self) -> None:
+        """
+        Of methods over UDP, datagrams are compared.
+        """
+        theirs = " ".join(pyptwistCommand())
+        inspect = self.start("kcp", f"--against={theirs}", "--connections=8")
+        self.assertEqual(await inspect.whenEnded(), Ended(0, None), inspect.errors.decode())
+        text = "\n".join(inspect.lines)
+        for pattern in (
+            r"\nA datagram is what could be read at once\.\n",
+            r"\n +1  client +25 +client +25\n",
+            r"client's datagram 1, bytes +25 / 25 / 25 +25 / 25 / 25 +0\.000",
+            r"\n  theirs, client's datagrams, within a connection: bytes 0 to 7",
+        ):
+            self.assertRegex(text, pattern)
+
     async def test_refused(self) -> None:
         """
         What the other implementation says about a method is the reason; so is its

@@ -67,6 +67,26 @@ class OptionsTests(SynchronousTestCase):
             self.assertEqual(parseOptions(text, OptionsForm.JSON, ("x",)), {"x": expected})
         self.assertIn("an object of their own", self.refused('{"password": "p"}', "x", "y"))
 
+    def test_misspelt(self) -> None:
+        """
+        A method whose options stand under another name would run without them.
+        """
+        for text, methods in (
+            ('{"obsf4": {"iat-mode": 1}}', ("obfs4",)),
+            ('{"Obfs4": {"iat-mode": 1}, "x": {}}', ("obfs4", "x")),
+            ('{"obsf4": {"iat-mode": 1}, "x": {}}', ("obfs4", "x", "y")),
+        ):
+            with self.assertRaisesRegex(ConfigurationError, "is 'obfs4' meant"):
+                parseOptions(text, OptionsForm.JSON, methods, True)
+            parseOptions(text, OptionsForm.JSON, methods)
+        for text, methods in (
+            ('{"obfs4a": {}, "obfs4": {"iat-mode": 1}}', ("obfs4",)),
+            ('{"obfs3": {}, "other": {}}', ("obfs4", "x")),
+            ('{"obsf4": 1}', ("obfs4",)),
+            ("{}", ("obfs4",)),
+        ):
+            parseOptions(text, OptionsForm.JSON, methods, True)
+
     def test_pairs(self) -> None:
         """
         PT 2.1 has PT 1's form; JSON is known by how it begins.

@@ -86,7 +86,9 @@ def read(arguments: Arguments, target: HostPort | None) -> Wanted:
             raise ConfigurationError(f"there is no argument {key!r}; there are {', '.join(_KEYS)}")
     entries = _entries(arguments)
     return Wanted(
-        tuple(_choice(number, entry, target) for number, entry in enumerate(entries, 1)),
+        tuple(
+            _choice(number, entry, target, arguments) for number, entry in enumerate(entries, 1)
+        ),
         arguments.choice("strategy", STRATEGIES, "first"),
         arguments.integer("parallel", 1, limits.OPTIMIZER_PARALLEL, default=1),
         arguments.integer("rounds", 0, limits.OPTIMIZER_ROUNDS, default=0),
@@ -118,7 +120,7 @@ def _parsed(text: str) -> Any:
     return found[_TRANSPORTS]
 
 
-def _choice(number: int, entry: Any, target: HostPort | None) -> Choice:
+def _choice(number: int, entry: Any, target: HostPort | None, around: Arguments) -> Choice:
     where = f"transport {number} of {_TRANSPORTS!r}"
     if not isinstance(entry, dict) or not set(entry) <= set(_ENTRY):
         raise ConfigurationError(f"{where} must be an object with {' and '.join(_ENTRY)}")
@@ -128,6 +130,7 @@ def _choice(number: int, entry: Any, target: HostPort | None) -> Choice:
     if not isinstance(config, dict):
         raise ConfigurationError(f"the config of {where} must be an object")
     try:
-        return Choice(number, name, *located(Arguments(config), target))
+        arguments = around.inside(_TRANSPORTS, config.items(), f" {number}")
+        return Choice(number, name, *located(arguments, target))
     except ConfigurationError as error:
         raise ConfigurationError(f"{where}: {error}") from None

@@ -158,12 +158,13 @@ def _part(arguments: Arguments, key: str) -> Arguments | None:
     """
     :returns: the options of a part, of which its name may be all; None without it.
     """
+    arguments.protects(key)
     values: tuple[JSON, ...] = arguments.all(key)
     match values[0] if values else None:
         case None:
             return None
         case dict(options):
-            return Arguments(options)
+            return arguments.inside(key, options.items())
         case str(name) if name:
             return Arguments(type=name)
     raise ConfigurationError(f"the option {key!r} must be an object, or a name")

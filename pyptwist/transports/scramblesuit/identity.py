@@ -169,6 +169,7 @@ def isPaced(arguments: Arguments) -> bool:
         pauses between packets?
     :raises ConfigurationError: if it is neither.
     """
+    arguments.protects("iat-mode")
     return arguments.integer("iat-mode", 0, 1, default=0) == 1
 
 
