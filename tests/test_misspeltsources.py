@@ -222,6 +222,12 @@ class BridgeLineTests(SourceCase):
             ("meek", {"url": "https://x.example/", "fornt": "y.example"}, "fornt", "front"),
             ("meek", {"urll": "https://x.example/"}, "urll", "url"),
             ("webtunnel", {"url": "https://x/y", "servernam": "z"}, "servernam", "servername"),
+            (
+                "webtunnel",
+                {"url": "https://x/y", "sni-immitation": "z"},
+                "sni-immitation",
+                "sni-imitation",
+            ),
             ("obfs2", {"shared-secrt": "x"}, "shared-secrt", "shared-secret"),
             ("scramblesuit", {"password": "A" * 32, "iat_mode": "1"}, "iat_mode", "iat-mode"),
             ("Replicant", {"polihs": "DarkStar"}, "polihs", "polish"),
