@@ -132,7 +132,7 @@ class Options(tap.Options):
         [
             "list",
             None,
-            _lazily("pyptwist.listing.Options"),
+            _lazily("pyptwist.listing.command.Options"),
             "Show the transport methods that are installed.",
         ],
         [

@@ -28,13 +28,13 @@ from pyptwist import limits
 from pyptwist.alarm import Alarm
 from pyptwist.attempts import Awaited, Build
 from pyptwist.codec import Deliver, Effect, Finished, Ready, Transmit
-from pyptwist.endings import closeInSilence
 from pyptwist.errors import HandshakeTimeout, LocalProtocolError, PTError, causeOfFailure
 from pyptwist.interfaces import ICodec, IRefusable, IRefusals
 from pyptwist.metrics import Metrics
 from pyptwist.producers import ProducerMembrane, setReadSize
 from pyptwist.promptness import Paced, promptWriter
-from pyptwist.strangers import Wary
+from pyptwist.strangers.dismissal import Wary
+from pyptwist.strangers.endings import closeInSilence
 from pyptwist.whereabouts import Whereabouts
 
 if TYPE_CHECKING:

@@ -157,7 +157,7 @@ class IServerTransport(ITransportMethod):
     """
     A method that can be listened on.
 
-    One whose servers are to have decoys (``pyptwist.decoy``) has the attributes
+    One whose servers are to have decoys (``pyptwist.strangers.decoy``) has the attributes
     ``serverSpeaksFirst``, which is False then, and ``admitsAnybody``, as
     ``CodecServerTransport`` has; and the protocol of each of its network
     connections is an ``IRefusable`` that tells ``Context.refusals``.

@@ -28,7 +28,6 @@ from pyptwist.activation import ActivatedServerEndpoint, socketName
 from pyptwist.addresses import isName
 from pyptwist.connectors import ReleasingReactor
 from pyptwist.datagramport import DatagramPort
-from pyptwist.endings import closePlainly
 from pyptwist.endpoints import wrapClient
 from pyptwist.errors import (
     ConfigurationError,
@@ -37,6 +36,7 @@ from pyptwist.errors import (
     causeOfFailure,
 )
 from pyptwist.interfaces import INetwork
+from pyptwist.strangers.endings import closePlainly
 
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred

@@ -97,7 +97,7 @@ class ServerParser:
 
     Keys of its own: ``interface`` (the local IP address; all of IPv4 unless
     told otherwise), ``state`` (the directory that keeps the server's keys), and
-    those of ``pyptwist.decoy``, which every server has.  All others are the
+    those of ``pyptwist.strangers.decoy``, which every server has.  All others are the
     transport's options.
     """
 
@@ -110,8 +110,8 @@ class ServerParser:
         """
         :raises ConfigurationError: if the string makes no sense; it is a ``ValueError``.
         """
-        from pyptwist import decoy
         from pyptwist.network import DirectNetwork
+        from pyptwist.strangers import decoy
 
         if len(args) != 2:
             raise ConfigurationError(f"a pt server is written {_SERVER_FORM}{_COLONS}")

@@ -24,7 +24,7 @@ from twisted.internet.interfaces import IProtocolFactory
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 
-from pyptwist import decoy, limits
+from pyptwist import limits
 from pyptwist.addresses import HostPort
 from pyptwist.arguments import Arguments
 from pyptwist.bridgeline import BridgeLine
@@ -35,6 +35,7 @@ from pyptwist.network import DirectNetwork, ProxiedNetwork
 from pyptwist.registry import Methods
 from pyptwist.remotes import Remote
 from pyptwist.state import StateDirectory
+from pyptwist.strangers import decoy
 from pyptwist.tracking import Clientele, TrackedNetwork, settled
 
 if TYPE_CHECKING:
@@ -280,7 +281,7 @@ class TransportServer(TransportService):
         :param bind: an IP address, and a port that may be 0.
         :param destination: the TCP server that clients are taken to; or a factory,
             which builds a protocol for each client that completed the handshake.
-        :param options: the method's, and those of ``pyptwist.decoy``.
+        :param options: the method's, and those of ``pyptwist.strangers.decoy``.
         :param surroundings: see ``TransportService``.
         :raises ConfigurationError: if there is no such method, or it has no server.
         """

@@ -27,7 +27,7 @@ from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from pyptwist.endings import closeInSilence
+from pyptwist.strangers.endings import closeInSilence
 from pyptwist.wrapping import WrappingFactory, WrappingNetwork, WrappingServerEndpoint
 
 if TYPE_CHECKING:

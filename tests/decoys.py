@@ -11,11 +11,12 @@ from twisted.internet.protocol import Factory, connectionDone
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from pyptwist import decoy, limits
+from pyptwist import limits
 from pyptwist.addresses import HostPort
 from pyptwist.arguments import Arguments
 from pyptwist.errors import Cause
 from pyptwist.registry import Methods
+from pyptwist.strangers import decoy
 from pyptwist.testing import MemoryNetwork, fixedEntropy, memoryContext
 from pyptwist.testing.applications import Application, Applications
 

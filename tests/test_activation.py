@@ -14,12 +14,13 @@ from typing import Any
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
-from pyptwist import activation, decoy
+from pyptwist import activation
 from pyptwist.activation import Inherited
 from pyptwist.addresses import HostPort
 from pyptwist.arguments import Arguments
 from pyptwist.errors import ConfigurationError
 from pyptwist.network import DirectNetwork
+from pyptwist.strangers import decoy
 from pyptwist.testing import MemoryNetwork, memoryContext
 from pyptwist.testing.applications import Applications
 from pyptwist.transports.dummy import Dummy

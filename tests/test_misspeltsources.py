@@ -14,7 +14,7 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from pyptwist import decoy, misspelt
+from pyptwist import misspelt
 from pyptwist.addresses import HostPort
 from pyptwist.arguments import JSON, Arguments
 from pyptwist.configfile.generate import freshOptions
@@ -29,6 +29,7 @@ from pyptwist.modes.socks5 import Socks5Factory
 from pyptwist.proxies.socks5server import ALL_METHODS, Request
 from pyptwist.registry import Methods, serverTransports
 from pyptwist.state import StateDirectory
+from pyptwist.strangers import decoy
 from pyptwist.testing.codecs import memoryContext
 from pyptwist.testing.datagrams import MemoryDatagramNetwork
 from tests.ipc.fakes import FakeLifeline

@@ -40,7 +40,7 @@ from pyptwist.interfaces import (
 from pyptwist.metrics import Metrics
 from pyptwist.network import DirectNetwork, ProxiedNetwork
 from pyptwist.parsers import ClientParser, ServerParser
-from pyptwist.proxyprotocol import AnnouncedNetwork
+from pyptwist.proxyprotocol.listener import AnnouncedNetwork
 from tests.memory import Hello
 from tests.plugins import installPlugins
 

@@ -22,7 +22,7 @@ from pyptwist.connection import CodecConnection
 from pyptwist.errors import AuthenticationFailed, Cause, HandshakeTimeout, PTError
 from pyptwist.interfaces import ICodec, IRefusable, IRefusals
 from pyptwist.metrics import Metrics
-from pyptwist.silence import SilentServerCodec
+from pyptwist.strangers.silence import SilentServerCodec
 from pyptwist.testing.applications import Application
 
 

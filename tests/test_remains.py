@@ -24,7 +24,7 @@ from twisted.internet.threads import deferToThread
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
-from pyptwist import decoy, limits
+from pyptwist import limits
 from pyptwist.addresses import HostPort
 from pyptwist.arguments import Arguments
 from pyptwist.endpoints import wrapServer
@@ -39,6 +39,7 @@ from pyptwist.network import ProxiedNetwork
 from pyptwist.proxies.upstream import UpstreamProxy
 from pyptwist.registry import clientTransports, serverTransports
 from pyptwist.state import StateDirectory
+from pyptwist.strangers import decoy
 from pyptwist.testing.destinations import listen
 from pyptwist.testing.reactors import theReactor
 from pyptwist.testing.streams import Address, bounded

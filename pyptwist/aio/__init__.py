@@ -148,7 +148,7 @@ async def start_server(
     :param method: its name, or a stack's expression.
     :param host: a local IP address; ``0.0.0.0`` for all.
     :param port: 0 to 65535; 0 lets the kernel choose.
-    :param options: the method's, and those of ``pyptwist.decoy``.
+    :param options: the method's, and those of ``pyptwist.strangers.decoy``.
     :param state: the directory that keeps the server's keys.
     :param limit: bytes; see ``asyncio.StreamReader``.
     :returns: what listens.
@@ -189,7 +189,7 @@ async def create_server(
 
     :param protocol_factory: called for each client that completed the handshake.
     """
-    from pyptwist import decoy
+    from pyptwist.strangers import decoy
 
     loop = asyncio.get_running_loop()
     arguments = options if isinstance(options, Arguments) else Arguments(options or {})

@@ -8,7 +8,6 @@ import tempfile
 from functools import partial
 from typing import Any
 
-from pyptwist import decoy
 from pyptwist.arguments import Arguments
 from pyptwist.configfile.plan import Plan
 from pyptwist.configfile.sections import Section
@@ -29,6 +28,7 @@ from pyptwist.registry import (
 )
 from pyptwist.safelog import oneLine
 from pyptwist.state import StateDirectory
+from pyptwist.strangers import decoy
 
 
 def rehearse(reactor: Any, plan: Plan, warn: Warn | None = None) -> list[str]:

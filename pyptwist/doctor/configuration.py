@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from pyptwist.doctor.case import Case, Finding, Verdict
 from pyptwist.doctor.torrc import Plugin, Torrc
 from pyptwist.errors import ConfigurationError
-from pyptwist.inventory import survey
-from pyptwist.origins import Origins
+from pyptwist.listing.inventory import survey
+from pyptwist.listing.origins import Origins
 from pyptwist.safelog import oneLine
 
 #: Finds a method by role and name, with these stacks; raises if it cannot be used.

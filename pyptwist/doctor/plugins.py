@@ -15,8 +15,8 @@ from pathlib import Path
 import twisted.plugins
 
 from pyptwist.doctor.case import Case, Finding, Verdict
-from pyptwist.inventory import Inventory, survey
-from pyptwist.origins import Origin, Origins
+from pyptwist.listing.inventory import Inventory, survey
+from pyptwist.listing.origins import Origin, Origins
 
 _CACHE = "dropin.cache"
 

@@ -14,7 +14,7 @@ from twisted.internet.defer import maybeDeferred
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from pyptwist import bridgefile, decoy, limits
+from pyptwist import bridgefile, limits
 from pyptwist.addresses import HostPort
 from pyptwist.arguments import Arguments
 from pyptwist.errors import ConfigurationError
@@ -26,6 +26,7 @@ from pyptwist.ipc.options import located
 from pyptwist.misspelt import watching
 from pyptwist.network import DirectNetwork, ProxiedNetwork
 from pyptwist.registry import Methods
+from pyptwist.strangers import decoy
 
 if TYPE_CHECKING:
     from pyptwist.ipc.configuration import Configuration

@@ -115,6 +115,7 @@ class ProbingTests(EndpointCase):
         self.assertLessEqual(
             len({*ends.values()}),
             1,
-            f"the time of the end tells what was understood, in seconds: {ends}; drain until a"
-            " deadline that was set at the beginning (pyptwist.silence.SilentServerCodec)",
+            f"the time of the end tells what was understood, in seconds: {ends}; drain until"
+            " a deadline that was set at the beginning, as SilentServerCodec of"
+            " pyptwist.strangers.silence does",
         )

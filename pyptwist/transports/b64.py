@@ -26,7 +26,7 @@ from pyptwist.codec import CodecBase, CodecFactory, Transmit
 from pyptwist.endpoints import CodecClientTransport, CodecServerTransport
 from pyptwist.errors import FramingError
 from pyptwist.interfaces import Context
-from pyptwist.silence import SilentServerCodec, drainSeconds
+from pyptwist.strangers.silence import SilentServerCodec, drainSeconds
 
 _REASON: Final = "its base64 is easily told apart from other traffic; use obfs4, alone or above it"
 

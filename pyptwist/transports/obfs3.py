@@ -33,7 +33,7 @@ from pyptwist.crypto.dice import Entropy, uniform
 from pyptwist.endpoints import CodecClientTransport, CodecServerTransport
 from pyptwist.errors import FramingError
 from pyptwist.interfaces import Context
-from pyptwist.silence import SilentServerCodec, drainSeconds
+from pyptwist.strangers.silence import SilentServerCodec, drainSeconds
 from pyptwist.transports.ciphered import CipheredCodec, Keystream, keystream
 
 #: Bytes of one padding at the most.

@@ -13,8 +13,8 @@ from pyptwist.doctor.case import Finding, Verdict
 from pyptwist.doctor.configuration import checkTorrc, installed
 from pyptwist.errors import ConfigurationError
 from tests.doctor.machines import PROGRAM, MachineCase
+from tests.listing.test_inventory import GOOD
 from tests.plugins import installPlugins
-from tests.test_inventory import GOOD
 
 CLIENT = f"UseBridges 1\nClientTransportPlugin obfs4 exec {PROGRAM}\n"
 SERVER = f"BridgeRelay 1\nExtORPort auto\nServerTransportPlugin obfs4 exec {PROGRAM}\n"

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from pyptwist.doctor.case import Verdict
 from pyptwist.doctor.plugins import cacheFindings, checkCache, checkPlugins, findingsOf
-from pyptwist.inventory import Inventory, Method, Problem
-from pyptwist.origins import Origin
+from pyptwist.listing.inventory import Inventory, Method, Problem
+from pyptwist.listing.origins import Origin
 from tests.doctor.machines import MachineCase
+from tests.listing.test_inventory import GOOD
 from tests.plugins import installPlugins
-from tests.test_inventory import GOOD
 
 PACKAGE = Origin("/site", "some-package", "1.2")
 EDITABLE = Origin("/source", "mine", "1", True)

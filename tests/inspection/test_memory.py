@@ -25,7 +25,7 @@ from pyptwist.inspection.memory import record
 from pyptwist.inspection.plan import Plan
 from pyptwist.interfaces import Context
 from pyptwist.registry import Methods, Plugins
-from pyptwist.silence import SilentServerCodec
+from pyptwist.strangers.silence import SilentServerCodec
 from pyptwist.transports.kcp.method import Kcp
 from pyptwist.transports.smux import Smux
 from tests.memory import Draining, Hello, HelloCodec, Slow

@@ -14,7 +14,7 @@ from pyptwist.crypto.dice import Entropy
 from pyptwist.endpoints import CodecClientTransport, CodecServerTransport
 from pyptwist.errors import AuthenticationFailed
 from pyptwist.interfaces import Context
-from pyptwist.silence import SilentServerCodec, drainSeconds
+from pyptwist.strangers.silence import SilentServerCodec, drainSeconds
 from pyptwist.testing import CodecConformance, EndpointConformance, fixedEntropy
 from tests.memory import Hello
 

@@ -10,13 +10,14 @@ from urllib.parse import urlsplit
 
 from twisted.web.resource import Resource
 
-from pyptwist import limits, tls
+from pyptwist import limits
 from pyptwist.addresses import HostPort
 from pyptwist.arguments import Arguments
-from pyptwist.certificates import certificateNames
 from pyptwist.errors import ConfigurationError
-from pyptwist.forwarded import Forwarded
-from pyptwist.sitefolder import siteRoot
+from pyptwist.tls import client
+from pyptwist.tls.server import certificateNames
+from pyptwist.web.folder import siteRoot
+from pyptwist.web.forwarded import Forwarded
 
 _PORTS = {"http": 80, "https": 443}
 _LONGEST_URL = 1024  # characters: with all else, SOCKS carries 510
@@ -31,7 +32,7 @@ class WebServer:
     :ivar serverName: whose certificate is wanted, and asked for; None without TLS.
     :ivar host: for the header of this name: always the URL's.
     :ivar path: with the query.
-    :ivar authorities: see ``pyptwist.tls.authorities``.
+    :ivar authorities: see ``pyptwist.tls.client.authorities``.
     """
 
     dial: HostPort
@@ -68,7 +69,7 @@ def webServer(arguments: Arguments, target: HostPort | None) -> WebServer:
         where = _place("front", arguments.require("front"), _PORTS[scheme])
     if scheme == "http":
         return WebServer(where, None, host, path)
-    return WebServer(where, where.host, host, path, tls.authorities(arguments))
+    return WebServer(where, where.host, host, path, client.authorities(arguments))
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from pyptwist.alarm import Alarm
 from pyptwist.codec import Deliver, Effect, Finished, Ready, Transmit
 from pyptwist.errors import ClosedByPeer, PTError, causeOfFailure
 from pyptwist.interfaces import Context
-from pyptwist.tls import securing
+from pyptwist.tls.client import securing
 from pyptwist.transports.meek.arguments import WebServer
 from pyptwist.transports.meek.exchange import Exchange
 from pyptwist.transports.meek.numbering import ID_ENTROPY, offer

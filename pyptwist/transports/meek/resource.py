@@ -18,12 +18,12 @@ from twisted.web.server import NOT_DONE_YET, Request
 from pyptwist import limits
 from pyptwist.arguments import Arguments
 from pyptwist.errors import ConfigurationError, FramingError
-from pyptwist.forwarded import HEADER
 from pyptwist.metrics import Metrics
 from pyptwist.transports.meek.arguments import serverOptions
 from pyptwist.transports.meek.numbering import Flag, Frame, isOffer
 from pyptwist.transports.meek.sessions import ServerSession, SessionTable
-from pyptwist.webpages import TEXT, refused
+from pyptwist.web.forwarded import HEADER
+from pyptwist.web.pages import TEXT, refused
 
 _DATA = b"application/octet-stream"
 _COVER = b"Nothing to see here yet.\n"

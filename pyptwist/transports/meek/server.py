@@ -10,8 +10,8 @@ from zope.interface import implementer
 
 from pyptwist.addresses import HostPort
 from pyptwist.arguments import Arguments
-from pyptwist.certificates import CertificateFiles, securingServer
 from pyptwist.interfaces import Context, IServerTransportEndpoint
+from pyptwist.tls.server import CertificateFiles, securingServer
 from pyptwist.transports.meek.arguments import published, serverOptions
 from pyptwist.transports.meek.sessions import SessionTable
 from pyptwist.transports.meek.site import MeekSite

@@ -15,8 +15,8 @@ from twisted.web.server import Request
 from pyptwist import limits
 from pyptwist.transports.meek.resource import MeekResource
 from pyptwist.transports.meek.sessions import SessionTable
-from pyptwist.webpages import closing
-from pyptwist.webserver import WebChannel, WebRequest, WebSite
+from pyptwist.web.pages import closing
+from pyptwist.web.server import WebChannel, WebRequest, WebSite
 
 
 class MeekRequest(Request):

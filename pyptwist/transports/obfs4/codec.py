@@ -2,7 +2,7 @@
 obfs4, one network connection of it.
 
 The server says nothing to whoever does not know its identity: see
-``pyptwist.silence``.  The client closes at once when the server fails to prove
+``pyptwist.strangers.silence``.  The client closes at once when the server fails to prove
 its identity.
 
 ``pyptwist.transports.obfs4.handshake`` and
@@ -21,7 +21,7 @@ from pyptwist.crypto.replay import ReplayFilter
 from pyptwist.crypto.seal import epochHour
 from pyptwist.errors import PTError
 from pyptwist.shaping import ShapedCodec, Tables
-from pyptwist.silence import SilentServerCodec
+from pyptwist.strangers.silence import SilentServerCodec
 from pyptwist.transports.obfs4.framing import FrameDecoder, FrameEncoder, seedPacket
 from pyptwist.transports.obfs4.handshake import (
     ClientHandshake,

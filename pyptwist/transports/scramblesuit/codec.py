@@ -2,7 +2,7 @@
 scramblesuit, one network connection of it.
 
 The server says nothing to whoever neither knows its password nor has a ticket of
-its own: see ``pyptwist.silence``.  To everybody else it gives a new ticket and
+its own: see ``pyptwist.strangers.silence``.  To everybody else it gives a new ticket and
 its seed, before any payload.
 
 A client with a ticket is Ready as soon as it has sent it.  There is no answer to
@@ -25,7 +25,7 @@ from pyptwist.crypto.replay import ReplayFilter
 from pyptwist.crypto.seal import epochHour
 from pyptwist.errors import ClosedByPeer, PTError
 from pyptwist.shaping import ShapedCodec, Tables
-from pyptwist.silence import SilentServerCodec, drainSeconds
+from pyptwist.strangers.silence import SilentServerCodec, drainSeconds
 from pyptwist.transports.scramblesuit.framing import (
     MASTER_KEY_LENGTH,
     NEW_TICKET,

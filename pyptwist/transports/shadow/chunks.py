@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 
 from pyptwist.codec import CodecBase, Effect, bare
 from pyptwist.errors import FramingError, PTError
-from pyptwist.silence import SilentServerCodec
+from pyptwist.strangers.silence import SilentServerCodec
 
 Aead: TypeAlias = AESGCM | ChaCha20Poly1305
 

@@ -1,7 +1,7 @@
 """
 DarkStar, one network connection of it.
 
-The server says nothing to whoever does not know its key: see ``pyptwist.silence``.
+The server says nothing to whoever does not know its key: see ``pyptwist.strangers.silence``.
 The client closes at once when the server fails to prove that it has it.
 
 ``pyptwist.transports.shadow.handshake`` and ``pyptwist.transports.shadow.chunks`` have
@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pyptwist.crypto.dice import Entropy
 from pyptwist.crypto.drbg import SEED_LENGTH, Drbg
 from pyptwist.ledger import Ledger
-from pyptwist.silence import drainSeconds
+from pyptwist.strangers.silence import drainSeconds
 from pyptwist.transports.shadow.chunks import (
     ChunkedCodec,
     ChunkOpener,

@@ -50,7 +50,7 @@ class WebTunnelClient:
         endpoint = context.network.clientEndpoint(where.host, where.port)
         if url.isSecure:
             # Not above: it is a matter of half a second to import.
-            from pyptwist.tls import authorities, securing
+            from pyptwist.tls.client import authorities, securing
 
             endpoint = securing(
                 *(endpoint, context.reactor, names.name, authorities(arguments)),

@@ -16,16 +16,16 @@ from pyptwist.arguments import Arguments
 from pyptwist.attempts import ignored
 from pyptwist.connection import CodecConnection
 from pyptwist.endpoints import CodecServerEndpoint, logUnbuilt
-from pyptwist.forwarded import HEADER, Forwarded
 from pyptwist.interfaces import Context, IServerTransportEndpoint
-from pyptwist.silence import drainSeconds
-from pyptwist.sitefolder import siteRoot
+from pyptwist.strangers.silence import drainSeconds
 from pyptwist.transports.webtunnel.announcement import Announcement
 from pyptwist.transports.webtunnel.codec import WebTunnelServerCodec
 from pyptwist.transports.webtunnel.secret import Secret
 from pyptwist.transports.webtunnel.site import TunnelSite
 from pyptwist.transports.webtunnel.watchful import WatchfulServerCodec
-from pyptwist.webpages import notFound
+from pyptwist.web.folder import siteRoot
+from pyptwist.web.forwarded import HEADER, Forwarded
+from pyptwist.web.pages import notFound
 
 
 @implementer(IServerTransportEndpoint)

@@ -24,7 +24,7 @@ class Naming:
     """
     :ivar asked: in TLS, in clear.
     :ivar name: whose certificate it has to be.
-    :ivar chain: the hash of its certificates, see ``pyptwist.tlsidentity``, instead of
+    :ivar chain: the hash of its certificates, see ``pyptwist.tls.identity``, instead of
         a name; or None.
     """
 

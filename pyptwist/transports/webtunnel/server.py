@@ -8,9 +8,9 @@ from zope.interface import implementer
 
 from pyptwist.addresses import HostPort
 from pyptwist.arguments import Arguments
-from pyptwist.certificates import CertificateFiles, certificateNames, securingServer
 from pyptwist.errors import ConfigurationError
 from pyptwist.interfaces import Context, IServerTransport, IServerTransportEndpoint
+from pyptwist.tls.server import CertificateFiles, certificateNames, securingServer
 from pyptwist.transports.webtunnel.announcement import announcement
 from pyptwist.transports.webtunnel.listening import WatchfulServerEndpoint, WebTunnelServerEndpoint
 

@@ -21,7 +21,7 @@ from twisted.web.resource import Resource
 from pyptwist import limits
 from pyptwist.connection import CodecConnection
 from pyptwist.transports.webtunnel.secret import Secret
-from pyptwist.webserver import WebChannel, WebRequest, WebSite
+from pyptwist.web.server import WebChannel, WebRequest, WebSite
 
 #: Makes the tunnel's end, for the request that asked for it.
 Opener = Callable[[Any], CodecConnection]

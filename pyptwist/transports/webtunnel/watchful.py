@@ -11,10 +11,10 @@ import h11
 
 from pyptwist import limits
 from pyptwist.errors import AuthenticationFailed
-from pyptwist.forwarded import HEADER
-from pyptwist.silence import SilentServerCodec
+from pyptwist.strangers.silence import SilentServerCodec
 from pyptwist.transports.webtunnel.codec import WebTunnelServerCodec
 from pyptwist.transports.webtunnel.secret import Secret
+from pyptwist.web.forwarded import HEADER
 
 
 class WatchfulServerCodec(SilentServerCodec, WebTunnelServerCodec):

@@ -25,8 +25,8 @@ from pyptwist.state import StateDirectory
 from pyptwist.testing import EndpointConformance
 from pyptwist.testing.applications import Applications
 from pyptwist.testing.endpointcase import BRIDGE
-from pyptwist.tls import securing
-from pyptwist.tlsidentity import chainHash
+from pyptwist.tls.client import securing
+from pyptwist.tls.identity import chainHash
 from pyptwist.transports.webtunnel.announcement import inventedAddress
 from pyptwist.transports.webtunnel.client import WebTunnelClient
 from pyptwist.transports.webtunnel.server import WebTunnelServer

@@ -26,12 +26,12 @@ from pyptwist import limits
 from pyptwist.arguments import Arguments
 from pyptwist.connection import CodecConnection
 from pyptwist.metrics import Metrics
-from pyptwist.sitefolder import siteRoot
 from pyptwist.testing.applications import Applications
 from pyptwist.transports.webtunnel.codec import SWITCHING, WebTunnelServerCodec
 from pyptwist.transports.webtunnel.secret import Secret
 from pyptwist.transports.webtunnel.site import TunnelSite
-from pyptwist.webserver import WebSite
+from pyptwist.web.folder import siteRoot
+from pyptwist.web.server import WebSite
 
 _LOCAL = IPv4Address("TCP", "192.0.2.1", 80)
 _TURN = 1e-6
@@ -205,7 +205,7 @@ _ODDITIES = {
 class LikenessTests(SiteCase):
     """
     Strangers see the site that it were without a door; what that is, the tests of
-    ``pyptwist.webserver`` have.
+    ``pyptwist.web.server`` have.
     """
 
     def assertAlike(self, *pieces: bytes) -> bytes:

@@ -12,12 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from pyptwist import decoy, limits
+from pyptwist import limits
 from pyptwist.arguments import Arguments
 from pyptwist.codec import CodecFactory, Deliver, Effect, Ready, Transmit
 from pyptwist.endpoints import CodecClientTransport, CodecServerTransport
 from pyptwist.errors import AuthenticationFailed, ConfigurationError
 from pyptwist.interfaces import Context
+from pyptwist.strangers import decoy
 from pyptwist.testing import CodecConformance
 from pyptwist.transports.webtunnel.codec import SWITCHING, WebTunnelClientCodec
 from pyptwist.transports.webtunnel.secret import Secret

@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.ciphers.modes import CTR
 from pyptwist.codec import CodecBase
 from pyptwist.crypto.dice import Entropy
 from pyptwist.errors import AuthenticationFailed
-from pyptwist.silence import SilentServerCodec
+from pyptwist.strangers.silence import SilentServerCodec
 
 NONCE = MAC = SECRET = 16  # bytes
 

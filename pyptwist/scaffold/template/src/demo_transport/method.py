@@ -9,7 +9,7 @@ from pyptwist.codec import CodecFactory
 from pyptwist.endpoints import CodecClientTransport, CodecServerTransport
 from pyptwist.errors import ConfigurationError
 from pyptwist.interfaces import Context
-from pyptwist.silence import drainSeconds
+from pyptwist.strangers.silence import drainSeconds
 
 from demo_transport.codec import SECRET, ClientCodec, ServerCodec
 

@@ -1,0 +1,3 @@
+"""
+Which transport methods are there, and where they came from.
+"""

@@ -1,0 +1,3 @@
+"""
+Standing behind a load balancer that says whose connections it brings.
+"""

@@ -1,0 +1,3 @@
+"""
+Peers who have not proved what they are, and what they are shown.
+"""

@@ -1,0 +1,3 @@
+"""
+TLS over a network: a client's side, and a server's.
+"""

@@ -1,0 +1,3 @@
+"""
+Web servers to hide in, without what would tell their software.
+"""
