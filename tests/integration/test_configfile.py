@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 import stat
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,20 +28,11 @@ from pyptwist.testing.streams import Address, Stream, connect, payload, sha256, 
 from pyptwist.transports.obfs4.identity import Identity
 from tests.interop.test_curl import BODY, web
 from tests.peers import requirePeer
+from tests.ports import freePort
 
 _EXAMPLE: Final = Path(__file__).resolve().parents[2] / "doc" / "examples" / "pt.toml"
 _READY: Final = "^All of them listen\\.$"
 _SIZE: Final = 256 * 1024
-
-
-def freePort() -> int:
-    """
-    :returns: a TCP port of 127.0.0.1 that nobody has now.
-    """
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class FileCase(TestCase):

@@ -23,11 +23,11 @@ from tests.integration.tornet import (
     Tor,
     TorNetwork,
     clientsOf,
-    freePorts,
 )
 from tests.interop.nginx import nginx
 from tests.interop.test_webtunnel import TUNNEL
 from tests.peers import requirePeer
+from tests.ports import freePort
 from tests.shown import shown
 
 #: What the client fetches, in bytes.
@@ -119,7 +119,7 @@ class TorTests(TestCase):
         trusted.write_bytes(authority().pem)
         network = TorNetwork(self, {"SSL_CERT_FILE": str(trusted)})
         await network.start()
-        [port] = freePorts(1)
+        port = freePort()
         issued = authority().issue([], ["127.0.0.1"])
         front = await nginx(self, issued, TUNNEL.format(port=port))
         options = f"url=https://127.0.0.1:{front[1]}/secret trust-forwarded-for=127.0.0.1"

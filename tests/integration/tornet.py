@@ -12,7 +12,6 @@ import re
 import socket
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -26,6 +25,7 @@ from pyptwist.testing.environments import baseEnvironment, freshDirectory
 from pyptwist.testing.streams import Address, Stream, connect
 from pyptwist.testing.survivors import descendants, witness
 from tests.peers import requirePeer
+from tests.ports import freePort
 
 #: Seconds for each tor to get ready; two to six are usual, and ten more for the
 #: authority if the exit was too late for its first vote.
@@ -221,7 +221,7 @@ class TorNetwork:
         (self._root / "resolv.conf").write_text("nameserver 127.0.0.1\n")
         # Any will do until the authority's own fingerprint is known.
         self._authorityLine = f"DirAuthority a 127.0.0.1:9 {'0' * 40}"
-        self._orport, self._dirport = freePorts(2)
+        self._orport, self._dirport = freePort(), freePort()
 
     async def start(self) -> None:
         """
@@ -254,7 +254,7 @@ class TorNetwork:
             which ``{port}`` is the one that it listens on.
         :param port: where the transport listens; one that is free, unless told.
         """
-        port = freePorts(1)[0] if port is None else port
+        port = freePort() if port is None else port
         bridge = Bridge(self._test, name, self._root / name, method, port)
         line = f"ServerTransportOptions {method} {options.format(port=port)}" if options else ""
         torrc = _BRIDGE.format(
@@ -363,18 +363,6 @@ _CONSENSUS: Final = "cached-microdesc-consensus"
 
 #: Keeps the distribution's defaults out.
 _FILES: Final = ("--defaults-torrc", "/dev/null")
-
-
-def freePorts(count: int) -> list[int]:
-    """
-    :returns: ports that were free a moment ago, all different; an authority's
-        torrc must name its ports.
-    """
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
 
 
 def clientsOf(server: Address) -> set[str]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import getpass
 import os
 import signal
-import socket
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
@@ -23,6 +22,7 @@ from pyptwist.testing.streams import Address
 from pyptwist.testing.survivors import descendants
 from tests.integration.inspection import sockets, until
 from tests.peers import requirePeer
+from tests.ports import freePort
 
 #: Where the proxies connect from.
 SOURCE: Final = "127.0.0.5"
@@ -112,7 +112,7 @@ async def tinyproxy(test: TestCase, credentials: Credentials | None = None) -> P
     :param credentials: to be asked for, if any: letters and digits.
     :returns: an HTTP proxy.
     """
-    text = _TINYPROXY.format(port=_freePort(), source=SOURCE)
+    text = _TINYPROXY.format(port=freePort(), source=SOURCE)
     if credentials:
         text += "BasicAuth {} {}\n".format(*credentials)
     program = requirePeer("tinyproxy")
@@ -123,7 +123,7 @@ async def danted(test: TestCase) -> Proxy:
     """
     :returns: a SOCKS4 proxy.
     """
-    text = _DANTED.format(port=_freePort(), source=SOURCE, user=getpass.getuser())
+    text = _DANTED.format(port=freePort(), source=SOURCE, user=getpass.getuser())
     program = requirePeer("danted")
     pidFile = str(freshDirectory(test))
     return await _start(test, "socks4a", [program, "-f", _file(test, text), "-p", pidFile])
@@ -149,11 +149,3 @@ def _file(test: TestCase, text: str) -> str:
     path = freshDirectory(test)
     path.write_text(text, "ascii")
     return str(path)
-
-
-def _freePort() -> int:
-    """
-    A port for those that do not take one of the kernel's choice.
-    """
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])

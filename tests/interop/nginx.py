@@ -4,7 +4,6 @@ Debian's nginx, as the web server in front of ours.
 
 from __future__ import annotations
 
-import socket
 from typing import Final
 
 from twisted.trial.unittest import TestCase
@@ -14,6 +13,7 @@ from pyptwist.testing.environments import baseEnvironment, freshDirectory
 from pyptwist.testing.streams import Address
 from tests.certificates import Issued
 from tests.peers import requirePeer
+from tests.ports import freePort
 
 _CONFIGURATION: Final = """
 daemon off;
@@ -53,8 +53,7 @@ async def nginx(test: TestCase, issued: Issued, locations: str, more: str = "") 
     prefix = freshDirectory(test)
     prefix.mkdir()
     certificate, key = issued.write(str(prefix))
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
+    port = freePort()
     file = prefix / "nginx.conf"
     file.write_text(
         _CONFIGURATION.format(

@@ -18,22 +18,13 @@ from pyptwist.testing.environments import baseEnvironment
 from pyptwist.testing.reactors import theReactor
 from pyptwist.testing.streams import Address, Stream, connect
 from tests.peers import requirePeer
+from tests.ports import freePort
 
 PASSWORD: Final = "correct-horse-battery-staple"
 
 _HOST: Final = "127.0.0.1"
 _PATIENCE: Final = 40.0
 _PAUSE: Final = 0.05
-
-
-def freePort() -> int:
-    """
-    :returns: a TCP port of 127.0.0.1 that nobody has now.
-    """
-    with socket.socket() as probe:
-        probe.bind((_HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def header(address: Address) -> bytes:

@@ -6,8 +6,6 @@ transparent-UDP, in both directions at once, with what is lost counted by iperf3
 from __future__ import annotations
 
 import json
-import socket
-from contextlib import ExitStack
 from typing import Any, Final
 
 from twisted.trial.unittest import TestCase
@@ -16,6 +14,7 @@ from pyptwist.testing.children import Child, spawn
 from pyptwist.testing.environments import baseEnvironment
 from tests.interop.pairs import startPair
 from tests.peers import requirePeer
+from tests.ports import freePort
 
 #: Datagrams a second in each direction, bytes of each, and for how many seconds.
 _RATE: Final = 2000
@@ -33,24 +32,6 @@ _TRIES: Final = 8
 _LITTLE: Final = 1 << 20
 
 _HERE: Final = "127.0.0.1"
-
-
-def freePort() -> int:
-    """
-    :returns: one that neither TCP nor UDP has in use: iperf3 wants both.
-    """
-    while True:
-        with ExitStack() as stack:
-            tcp, udp = (
-                stack.enter_context(socket.socket(socket.AF_INET, kind))
-                for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM)
-            )
-            tcp.bind((_HERE, 0))
-            try:
-                udp.bind(tcp.getsockname())
-            except OSError:
-                continue
-            return int(tcp.getsockname()[1])
 
 
 class IperfTests(TestCase):

@@ -5,7 +5,6 @@ smux over KCP against kcptun, in both roles, over a path that loses and reorders
 from __future__ import annotations
 
 import os
-import socket
 from typing import Final
 
 from twisted.trial.unittest import TestCase
@@ -18,6 +17,7 @@ from tests.datagramrelay import DatagramRelay, relay
 from tests.interop import ours
 from tests.interop.exchange import MIB, ends, exchange, pause
 from tests.peers import requirePeer
+from tests.ports import freePort
 from tests.shown import shown
 
 #: Bytes each way.
@@ -42,16 +42,6 @@ def arguments(version: int, **more: str) -> dict[str, str]:
     """
     kcp = {f"kcp-{key}": value for key, value in {"framing": "kcptun", **more}.items()}
     return {"smux-version": str(version), **kcp}
-
-
-def freePort() -> Address:
-    """
-    A port of UDP that nobody has now.
-    """
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
-        taken.bind(("127.0.0.1", 0))
-        host, port = taken.getsockname()
-        return host, port
 
 
 async def started(test: TestCase, program: str, *options: str) -> Address:
@@ -83,7 +73,7 @@ class KcptunTests(TestCase):
         :returns: both ends of a connection that our client opened.
         """
         destination = listen(self)
-        address = freePort()
+        address = ("127.0.0.1", freePort())
         options = ("-l", _text(address), "-t", _text(destination.address))
         await started(self, "kcptun-server", *options, "--smuxver", str(version))
         self.path = path = relay(self, address, loss, late)

@@ -21,7 +21,8 @@ from pyptwist.testing.streams import Address, Stream, connect, together
 from pyptwist.transports.shadow.method import Shadow
 from tests.interop import ours, shadowsocks
 from tests.interop.exchange import A_WHILE, pause
-from tests.interop.shadowsocks import PASSWORD, freePort, header
+from tests.interop.shadowsocks import PASSWORD, header
+from tests.ports import freePort
 
 CIPHER: Final = "aes-256-gcm"
 OPTIONS: Final = {"cipherName": CIPHER, "password": PASSWORD}
