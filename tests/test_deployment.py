@@ -140,6 +140,12 @@ class UnitTests(SynchronousTestCase):
         raised = self.assertRaises(SystemExit, tap.makeService, options)
         self.assertEqual(raised.code, int(status))
 
+    def test_start(self) -> None:
+        """
+        It has started when it says so.
+        """
+        self.assertEqual(self.service["Service"]["Type"], ["notify"])
+
     def test_memory(self) -> None:
         """
         Where memory may not be made executable there is no TLS, so the unit does

@@ -26,6 +26,7 @@ from pyptwist.ipc import inheritance
 from pyptwist.ipc.launch import ClientSide, Launched, ServerSide, closeAll
 from pyptwist.ipc.lifeline import Lifeline
 from pyptwist.network import DirectNetwork
+from pyptwist.readiness import Manager
 from pyptwist.registry import Methods
 from pyptwist.state import StateDirectory
 
@@ -54,6 +55,7 @@ class Listeners(Service):
         say: Callable[[str], object],
         complain: Callable[[str], object],
         exitWith: Callable[[int], object],
+        manager: Manager,
         lifeline: Callable[[Any, Callable[[], None], int | None, bool], Any] = Lifeline,
     ) -> None:
         """
@@ -62,6 +64,7 @@ class Listeners(Service):
         :param complain: tells the operator why something cannot.
         :param exitWith: called with the exit code of a process that could not
             start, before it stops the reactor.
+        :param manager: is told when all listen, why one cannot, and when the end begins.
         :param lifeline: makes the ``Lifeline``.
         """
         self._reactor = reactor
@@ -69,6 +72,7 @@ class Listeners(Service):
         self._say = say
         self._complain = complain
         self._exitWith = exitWith
+        self._manager = manager
         self._lifeline = lifeline(reactor, reactor.stop, None, plan.exitOnStdinClose)
         self._methods = Methods(plan.stacks)
         self._launched: list[Launched] = []
@@ -88,6 +92,7 @@ class Listeners(Service):
         :returns: fires when all are closed, or ``limits.SHUTDOWN`` is over.
         """
         super().stopService()  # type: ignore[no-untyped-call]
+        self._manager.stopping()
         self._lifeline.stop()
         if self._launching is not None:
             self._launching.cancel()
@@ -111,6 +116,7 @@ class Listeners(Service):
             return
         if all(started):
             self._say("All of them listen.")
+            self._manager.ready()
         else:
             self._exitWith(NO_START)
             self._reactor.stop()
@@ -125,7 +131,9 @@ class Listeners(Service):
             launched = await launching.addTimeout(limits.LISTEN, self._reactor, _tooSlow)
         except (Exception, SystemExit) as error:
             if self.running:
-                self._complain(f"{section.name}: {explain(error)}")
+                why = f"{section.name}: {explain(error)}"
+                self._complain(why)
+                self._manager.failed(why)
                 # Whoever has the port, it is not this program's fault.
                 if not isinstance(error, PTError | CannotListenError):
                     self._log.failure("{name} cannot start", name=section.name)
@@ -173,7 +181,8 @@ def makeService(reactor: Any, options: Mapping[str, Any]) -> tuple[Service, ILog
     if (warning := exposure(path)) is not None:
         _complain(f"{path}: {warning}")
     inheritance.raiseDescriptorLimit()
-    return Listeners(reactor, plan, _say, _complain, _exitWith), observer
+    manager = Manager(os.environ)
+    return Listeners(reactor, plan, _say, _complain, _exitWith, manager), observer
 
 
 def _observer(options: Mapping[str, Any], log: Log, state: str) -> ILogObserver:

@@ -4,8 +4,11 @@ Tests for ``pyptwist.configfile.serving``.
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
@@ -13,12 +16,13 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
-from pyptwist import limits
+from pyptwist import limits, readiness
 from pyptwist.addresses import HostPort
 from pyptwist.arguments import Arguments
 from pyptwist.configfile.plan import parse
-from pyptwist.configfile.serving import NO_START, Listeners
+from pyptwist.configfile.serving import NO_START, Listeners, makeService
 from pyptwist.errors import ConfigurationError
+from pyptwist.ipc import inheritance
 from pyptwist.ipc.launch import Launched
 
 _TWO = b"""
@@ -100,6 +104,46 @@ class Line:
         self.isWatching = False
 
 
+class Manager:
+    """
+    A ``pyptwist.readiness.Manager`` that notes when it was told what.
+    """
+
+    def __init__(self, said: list[str]) -> None:
+        self._said = said
+
+    def ready(self) -> None:
+        self._said.append("READY")
+
+    def failed(self, why: str) -> None:
+        self._said.append(f"FAILED {why}")
+
+    def stopping(self) -> None:
+        self._said.append("STOPPING")
+
+
+class MakingTests(SynchronousTestCase):
+    def test_manager(self) -> None:
+        """
+        The service manager that is told is that of the environment, in which
+        programs of ours do not find it.
+        """
+        self.patch(inheritance, "raiseDescriptorLimit", lambda: None)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
+            listening.setblocking(False)
+            listening.bind("")
+            address = "@" + os.fsdecode(listening.getsockname()[1:])
+            self.patch(os, "environ", {"NOTIFY_SOCKET": address, "HOME": "/"})
+            path = self.mktemp()
+            Path(path).write_bytes(_TWO)
+            Path(path).chmod(0o600)
+            wanted = {"config": path, "log-file": None, "log-level": None, "unsafe-logging": False}
+            service, _ = makeService(MemoryReactorClock(), wanted)
+            self.assertEqual(os.environ, {"HOME": "/"})
+            self.successResultOf(service.stopService())
+            self.assertEqual(listening.recv(100), b"STOPPING=1")
+
+
 class ListenersTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.reactor = MemoryReactorClock()
@@ -111,9 +155,14 @@ class ListenersTests(SynchronousTestCase):
         self.sides = {"server-one": Side("It is written."), "client-two": Side(None)}
         plan = parse(_TWO, "/")
         self.listeners = Listeners(
-            self.reactor, plan, self.said.append, self.complaints.append, self.codes.append, Line
+            self.reactor,
+            plan,
+            self.said.append,
+            self.complaints.append,
+            self.codes.append,
+            cast("readiness.Manager", Manager(self.said)),
+            Line,
         )
-
         self.patch(self.listeners, "_side", lambda section: self.sides[section.name])
         self.listeners.startService()
 
@@ -139,6 +188,7 @@ class ListenersTests(SynchronousTestCase):
                 "server-one: one server on 192.0.2.1:443, mode socks5",
                 "server-one: It is written.",
                 "All of them listen.",
+                "READY",
             ],
         )
         self.assertEqual((self.complaints, self.codes), ([], []))
@@ -148,7 +198,9 @@ class ListenersTests(SynchronousTestCase):
         self.run_()
         for name, side in self.sides.items():
             side.succeed(name.partition("-")[2])
+        self.assertEqual(self.said[-1], "READY")
         stopping = self.listeners.stopService()
+        self.assertEqual(self.said[-1], "STOPPING")
         self.successResultOf(stopping)
         self.assertEqual([side.port.isOpen for side in self.sides.values()], [False, False])
         self.assertEqual([len(side.factory.connections) for side in self.sides.values()], [0, 0])
@@ -161,11 +213,13 @@ class ListenersTests(SynchronousTestCase):
         why = ConfigurationError("connecting to 192.0.2.7:1 is\nimpossible")
         self.sides["server-one"].launching.errback(why)
         self.assertEqual(self.complaints, ["server-one: connecting to [scrubbed] is impossible"])
+        self.assertEqual(self.said, [f"FAILED {self.complaints[0]}"])
         self.assertEqual(self.codes, [])
         self.sides["client-two"].succeed("two")
         self.assertEqual(self.codes, [NO_START])
         self.assertEqual(self.stops, [None])
         self.assertNotIn("All of them listen.", self.said)
+        self.assertNotIn("READY", self.said)
         self.successResultOf(self.listeners.stopService())
         self.assertFalse(self.sides["client-two"].port.isOpen)
 
@@ -226,9 +280,9 @@ class ListenersTests(SynchronousTestCase):
         """
         self.successResultOf(self.listeners.stopService())
         self.run_()
-        self.assertEqual(self.said, [])
+        self.assertEqual(self.said, ["STOPPING"])
         self.sides["client-two"].succeed("two")
-        self.assertEqual(self.said, [])
+        self.assertEqual(self.said, ["STOPPING"])
 
     def test_settling(self) -> None:
         """
@@ -239,6 +293,6 @@ class ListenersTests(SynchronousTestCase):
         with capturedLogs() as events:
             for name, side in self.sides.items():
                 side.succeed(name.partition("-")[2])
-        self.assertEqual(self.said[-1], "All of them listen.")
+        self.assertEqual(self.said[-2:], ["All of them listen.", "READY"])
         warnings = [event for event in events if event.get("why")]
         self.assertEqual(str(warnings[0]["why"]), "the disk is full")

@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import socket
 import stat
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -54,6 +56,7 @@ class FileCase(TestCase):
         *arguments: str,
         command: Sequence[str] | None = None,
         directory: Path | None = None,
+        variables: Mapping[str, str] | None = None,
     ) -> Child:
         """
         Start our command, by default anywhere but beside the file.
@@ -61,7 +64,8 @@ class FileCase(TestCase):
         directory = directory or freshDirectory(self)
         directory.mkdir(exist_ok=True)
         words = [*(command or pyptwistCommand()), *arguments]
-        return spawn(self, Child("pyptwist"), words, baseEnvironment(), directory)
+        environment = {**baseEnvironment(), **(variables or {})}
+        return spawn(self, Child("pyptwist"), words, environment, directory)
 
     async def address(self, child: Child, name: str) -> Address:
         """
@@ -74,6 +78,31 @@ class FileCase(TestCase):
         data = payload(_SIZE, 7)
         _, digest = await together(stream.send(data), stream.digest(_SIZE))
         self.assertEqual(digest, sha256(data))
+
+
+class ServiceManager:
+    """
+    What starts a program as a service, and is told how that goes.
+
+    :ivar variables: of the program.
+    """
+
+    def __init__(self, test: TestCase) -> None:
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        test.addCleanup(self._socket.close)
+        self._socket.setblocking(False)
+        self._socket.bind("")
+        self.variables = {"NOTIFY_SOCKET": "@" + os.fsdecode(self._socket.getsockname()[1:])}
+
+    def told(self) -> list[str]:
+        """
+        :returns: what it was told, since this was asked last.
+        """
+        found = []
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                found.append(self._socket.recv(10_000).decode())
+        return found
 
 
 class ServingTests(FileCase):
@@ -127,8 +156,9 @@ class ServingTests(FileCase):
         with what clients of the servers need; nothing is left at the end.
         """
         path = self.write(self.loop())
+        manager = ServiceManager(self)
         for command, dash in ((pyptwistCommand(), "-config"), (twistdCommand(), "--config")):
-            child = self.run_(dash, path, command=command)
+            child = self.run_(dash, path, command=command, variables=manager.variables)
             await child.whenLine(_READY)
             socks, plain = await self.address(child, "socks"), await self.address(child, "plain")
             fetched = await self.curl("--socks5", "{}:{}".format(*socks), "http://192.0.2.1:1/")
@@ -141,6 +171,7 @@ class ServingTests(FileCase):
             self.assertEqual(stat.S_IMODE(state.stat().st_mode), 0o700)
             child.signal("TERM")
             self.assertEqual(await child.whenEnded(), Ended(0, None))
+            self.assertEqual(manager.told(), ["READY=1", "STOPPING=1"])
             self.assertNotIn(b"Traceback", child.errors)
             self.assertEqual(re.findall(rb"127\.0\.0\.1", child.errors), [])
 
@@ -202,8 +233,9 @@ class ServingTests(FileCase):
             f'[[client]]\nname = "taken"\nmethod = "obfs3"\nlisten = "{host}:{port}"\n'
             '[[client]]\nname = "odd"\nmethod = "obfs5"\n[[client]]\nmethod = "obfs3"\n'
         )
+        manager = ServiceManager(self)
         for command in (pyptwistCommand(), twistdCommand()):
-            child = self.run_("--config", path, command=command)
+            child = self.run_("--config", path, command=command, variables=manager.variables)
             self.assertEqual(await child.whenEnded(), Ended(1, None))
             said = child.errors.decode()
             self.assertRegex(said, "(?m)^pyptwist: client-obfs4: the argument 'cert' must ")
@@ -211,6 +243,8 @@ class ServingTests(FileCase):
             self.assertRegex(said, "(?m)^pyptwist: odd: there is no transport method 'obfs5'")
             self.assertRegex(said, "is obfs[0-9] meant\\?")
             self.assertNotIn("All of them", "\n".join(child.lines))
+            reasons = re.findall("(?m)^pyptwist: (.+)$", said)
+            self.assertEqual(manager.told(), [*(f"STATUS={why}" for why in reasons), "STOPPING=1"])
 
     async def test_example(self) -> None:
         """
