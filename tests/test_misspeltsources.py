@@ -28,6 +28,7 @@ from pyptwist.metrics import Metrics
 from pyptwist.modes.socks5 import Socks5Factory
 from pyptwist.proxies.socks5server import ALL_METHODS, Request
 from pyptwist.registry import Methods, serverTransports
+from pyptwist.services import TransportTunnel
 from pyptwist.state import StateDirectory
 from pyptwist.strangers import decoy
 from pyptwist.testing.codecs import memoryContext
@@ -282,6 +283,15 @@ class BridgeLineTests(SourceCase):
                     self.assertIsNone(launching)
                 else:
                     self.assertEqual(launching, said("framin", "framing"))
+
+    def test_tunnel(self) -> None:
+        """
+        A service that programs make of a bridge line begins nothing without what protects.
+        """
+        line = "meek 192.0.2.1:1 url=https://x.example/ fornt=y.example"
+        service = TransportTunnel(self.network.clock, line, network=self.network)
+        failure = self.failureResultOf(service.start(), ConfigurationError)
+        self.assertEqual(failure.getErrorMessage(), said("fornt", "front"))
 
     def launch(self, side: ClientSide) -> str | None:
         """
