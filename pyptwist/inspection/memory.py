@@ -48,9 +48,11 @@ class RecordingNetwork(MemoryDatagramNetwork):
         self._flows: list[Flow] = []
         self._ends: dict[MemoryTransport, tuple[Flow, Side]] = {}
         self._clients: dict[Address, Flow] = {}
+        self._begun = 0  # connections since the last look
 
     def written(self, end: MemoryTransport, data: bytes) -> None:
-        for client, server in self.connections[len(self._flows) :]:
+        for client, server in self.connections[self._begun :]:
+            self._begun += 1
             flow = Flow()
             self._flows.append(flow)
             self._ends |= {client: (flow, Side.CLIENT), server: (flow, Side.SERVER)}
@@ -76,6 +78,7 @@ class RecordingNetwork(MemoryDatagramNetwork):
         self._ends = {end: record for end, record in self._ends.items() if end.connected}
         self._clients = {place: f for place, f in self._clients.items() if place in self.ports}
         self.connections.clear()
+        self._begun = 0
         return flows
 
 
