@@ -5,6 +5,7 @@ Tests for ``pyptwist.misspelt``; ``test_misspeltsources`` has those of where it 
 from __future__ import annotations
 
 import contextlib
+import difflib
 import gc
 
 from twisted.logger import LogLevel, capturedLogs
@@ -113,7 +114,7 @@ class RuleTests(SynchronousTestCase):
             tried += 1
             return ["front"]
 
-        self.patch(misspelt.difflib, "get_close_matches", look)
+        self.patch(difflib, "get_close_matches", look)
         keys = [f"front{number}" for number in range(10_000)]
         for failure in (None, ConfigurationError("'url' is missing")):
             with self.assertRaises(ConfigurationError) as caught, watching("x") as watch:
