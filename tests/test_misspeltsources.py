@@ -139,7 +139,7 @@ class ServerTests(SourceCase):
     def test_reference(self) -> None:
         """
         What torrcs have for obfs4proxy goes on working; so do files of
-        shapeshifter-dispatcher's.
+        shapeshifter-dispatcher's, and of kcptun's.
         """
         state: dict[str, JSON] = {
             "node-id": "00" * 20,
@@ -160,6 +160,7 @@ class ServerTests(SourceCase):
             ("obfs4", {"iat-mode": "2"}),
             ("obfs4", {}),
             ("Replicant", dispatcher),
+            ("kcp", {"framing": "kcptun", "acknodelay": False, "crypt": "none", "nocomp": True}),
         ]
         for method, options in files:
             self.serve(method, options, warn=self.fail)
