@@ -224,6 +224,7 @@ class BridgeLineTests(SourceCase):
         for method, line, key, meant in (
             ("meek", {"url": "https://x.example/", "fornt": "y.example"}, "fornt", "front"),
             ("meek", {"urll": "https://x.example/"}, "urll", "url"),
+            ("meek", {"target": "https://x.example/|y.example"}, "target", "targets"),
             ("webtunnel", {"url": "https://x/y", "servernam": "z"}, "servernam", "servername"),
             (
                 "webtunnel",
