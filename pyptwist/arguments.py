@@ -98,7 +98,8 @@ class Arguments:
         """
         :returns: these arguments, in which ``other``'s keys replace ours.
         """
-        kept = [(k, v) for k, v in self._items if k not in other]
+        replaced = set(other)
+        kept = [(k, v) for k, v in self._items if k not in replaced]
         return Arguments([*kept, *other.items()])
 
     def without(self, *keys: str) -> Arguments:

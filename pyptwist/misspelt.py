@@ -19,7 +19,7 @@ addresses.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
@@ -36,6 +36,7 @@ CLOSE: Final = 0.8
 _SIMILAR: Final = 0.7
 
 _LONGEST: Final = 80  # characters of a key: none that exists has more
+_TOLD: Final = 5  # at a time: a text has an end, whatever somebody sends
 
 #: Is called with a warning.
 Warn: TypeAlias = Callable[[str], object]
@@ -66,14 +67,17 @@ class _Record:
 class WatchedArguments(Arguments):
     """
     Arguments that remember which keys somebody looked for.  What is derived from
-    them, or taken out of them, goes on remembering.
+    them, or taken out of them, goes on remembering, until the watch is over.
     """
 
     __slots__ = ("_records", "_watch")
 
     def __init__(
-        self, items: Mapping[str, JSON] | Pairs, watch: Watch, records: tuple[_Record, ...]
+        self, items: Mapping[str, JSON] | Pairs, watch: Watch, records: Sequence[_Record]
     ) -> None:
+        """
+        :param records: which the watch empties when it is over.
+        """
         super().__init__(items)
         self._watch = watch
         self._records = records
@@ -94,16 +98,14 @@ class WatchedArguments(Arguments):
         return super().get(key, default)
 
     def updated(self, other: Arguments) -> Arguments:
-        records, replaced = self._records, set(other)
-        if isinstance(other, WatchedArguments):
-            records += tuple(each for each in other._records if each not in records)
-        kept = [pair for pair in self.items() if pair[0] not in replaced]
-        return WatchedArguments([*kept, *other.items()], self._watch, records)
+        more = other._records if isinstance(other, WatchedArguments) else ()
+        records = [*self._records, *(each for each in more if each not in self._records)]
+        return self._watch.derived(super().updated(other).items(), records)
 
     def without(self, *keys: str) -> Arguments:
         for key in keys:
             self._looked(key, super().__contains__(key))
-        return WatchedArguments(super().without(*keys).items(), self._watch, self._records)
+        return self._watch.derived(super().without(*keys).items(), self._records)
 
     def layer(self, name: str, pairs: Pairs) -> Arguments:
         return self._part(f"{name}-", [(f"{name}-{key}", (key, value)) for key, value in pairs])
@@ -123,6 +125,8 @@ class WatchedArguments(Arguments):
             it.
         """
         origins = tuple(pairs)
+        if not self._records:
+            return Arguments([pair for _, pair in origins])
         handed = set()
         for origin, (key, _) in origins:
             self._looked(origin, True)
@@ -174,6 +178,7 @@ class Watch:
 
     def __init__(self) -> None:
         self._records: list[_Record] = []
+        self._remembered: list[list[_Record]] = []
 
     def own(self, arguments: Arguments) -> Arguments:
         """
@@ -199,7 +204,7 @@ class Watch:
         return self.watched(arguments.items(), "", handed, above)
 
     def watched(
-        self, pairs: Pairs, label: str, handed: Collection[str], above: tuple[_Record, ...] = ()
+        self, pairs: Pairs, label: str, handed: Collection[str], above: Sequence[_Record] = ()
     ) -> Arguments:
         """
         :param label: stands before each key where people read it.
@@ -211,7 +216,16 @@ class Watch:
         others = keys & frozenset(handed)
         records = _Record(label, keys - others, False), _Record(label, others, True)
         self._records += records
-        return WatchedArguments(pairs, self, (*records, *above))
+        return self.derived(pairs, (*records, *above))
+
+    def derived(self, pairs: Pairs, records: Sequence[_Record]) -> Arguments:
+        """
+        :param records: to which each look is added; if none, nothing is watched.
+        """
+        if not records:
+            return Arguments(pairs)
+        self._remembered.append([*records])
+        return WatchedArguments(pairs, self, self._remembered[-1])
 
     def misspellings(self) -> list[Misspelling]:
         """
@@ -219,6 +233,16 @@ class Watch:
             none.
         """
         return [found for record in self._records for found in _misspellings(record)]
+
+    def end(self) -> None:
+        """
+        Forget it all.  Arguments that somebody keeps for a connection's life, or makes
+        others of again and again, are as good as any from now on.
+        """
+        for records in self._remembered:
+            records.clear()
+        self._remembered.clear()
+        self._records.clear()
 
 
 @contextmanager
@@ -237,15 +261,17 @@ def watching(name: str, warn: Warn | None = None) -> Iterator[Watch]:
     watch = Watch()
     try:
         yield watch
+        misspellings = watch.misspellings()
     except ConfigurationError as error:
         texts = [str(found) for found in watch.misspellings() if found.isClose]
         reasons = [text for text in texts if text not in str(error)]
         if not reasons:
             raise
-        raise ConfigurationError("; ".join([str(error), *reasons])) from error
-    misspellings = watch.misspellings()
+        raise ConfigurationError("; ".join([str(error), *reasons[:_TOLD]])) from error
+    finally:
+        watch.end()
     if refused := [str(found) for found in misspellings if found.isRefused]:
-        raise ConfigurationError("; ".join(refused))
+        raise ConfigurationError("; ".join(refused[:_TOLD]))
     for found in misspellings:
         # Of what others wrote, nothing is told that is not as good as certain.
         if found.isClose or not found.isHanded:
@@ -272,7 +298,7 @@ def closest(key: str, names: Iterable[str], similarity: float = CLOSE) -> str | 
 
 def _misspellings(record: _Record) -> Iterator[Misspelling]:
     missing = sorted(record.asked - record.given - record.found)
-    for key in sorted(record.given - record.asked):
+    for key in sorted(record.given - record.asked)[: limits.MISSPELT_KEYS]:
         if len(key) > _LONGEST or (meant := closest(key, missing, _SIMILAR)) is None:
             continue
         yield Misspelling(

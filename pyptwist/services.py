@@ -31,6 +31,7 @@ from pyptwist.bridgeline import BridgeLine
 from pyptwist.errors import LocalProtocolError
 from pyptwist.interfaces import Context
 from pyptwist.metrics import Metrics
+from pyptwist.misspelt import watching
 from pyptwist.network import DirectNetwork, ProxiedNetwork
 from pyptwist.registry import Methods
 from pyptwist.remotes import Remote
@@ -256,9 +257,11 @@ class TransportTunnel(TransportService):
     async def _listen(self) -> tuple[Any, Any]:
         from pyptwist.modes.transparent import TransparentFactory
 
-        factory = TransparentFactory(
-            self._method, self._context, self._remote.target, self._remote.arguments
-        )
+        with watching(self._method.name) as watch:
+            arguments = watch.handed(self._remote.arguments)
+            factory = TransparentFactory(
+                self._method, self._context, self._remote.target, arguments
+            )
         return await _listening(self._network, self._where, factory), factory
 
 

@@ -4,6 +4,10 @@ Tests for ``pyptwist.misspelt``; ``test_misspeltsources`` has those of where it 
 
 from __future__ import annotations
 
+import contextlib
+import difflib
+import gc
+
 from twisted.logger import LogLevel, capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -99,6 +103,51 @@ class RuleTests(SynchronousTestCase):
         self.assertEqual({event["text"] for event in events}, {said("urll", "url")})
         self.assertEqual({event["log_level"] for event in events}, {LogLevel.warn})
 
+    def test_many(self) -> None:
+        """
+        Whoever sends thousands gets a short answer, and is soon done with.
+        """
+        tried = 0
+
+        def look(*arguments: object) -> list[str]:
+            nonlocal tried
+            tried += 1
+            return ["front"]
+
+        self.patch(difflib, "get_close_matches", look)
+        keys = [f"front{number}" for number in range(10_000)]
+        for failure in (None, ConfigurationError("'url' is missing")):
+            with self.assertRaises(ConfigurationError) as caught, watching("x") as watch:
+                watch.handed(Arguments(dict.fromkeys(keys, ""))).protects("front")
+                if failure is not None:
+                    raise failure
+            self.assertLess(len(str(caught.exception)), 1000)
+        self.assertLess(tried, 1000)
+
+    def test_over(self) -> None:
+        """
+        What a method keeps has nothing behind it when the watch is over, however often
+        other arguments are made of it.
+        """
+        kept: list[Arguments] = []
+        for failure in (None, ConfigurationError("wrong")):
+            with contextlib.suppress(ConfigurationError), watching("x") as watch:
+                arguments = watch.own(Arguments({"a-b": "1", "polish": {}}))
+                kept = [arguments, arguments.without("x"), arguments.layer("a", [("b", "1")])]
+                if failure is not None:
+                    raise failure
+            for one in kept:
+                one.get("flavour")
+                for made in (
+                    one.without("x"),
+                    one.updated(Arguments(c="2")),
+                    one.layer("a", [("b", "1")]),
+                    one.inside("polish", [("c", "1")]),
+                ):
+                    self.assertIs(type(made), Arguments)
+            records = [each for each in gc.get_objects() if type(each) is misspelt._Record]
+            self.assertEqual(records, [])
+
     def test_closest(self) -> None:
         """
         Case, hyphens and what is alike do not count; length does.
@@ -162,6 +211,17 @@ class DerivedTests(SynchronousTestCase):
             self.watch = Watch()
             look(self.watch.own(Arguments(flavor="1")))
             self.assertEqual(self.told(), ["flavor>flavour!"])
+
+    def test_noLooks(self) -> None:
+        """
+        What is done with others, and with all of them, is none.
+        """
+        watched = self.watch.own(Arguments(flavor="1"))
+        Arguments(flavour="2").updated(watched)
+        watched.updated(Arguments(flavour="2"))
+        hash(watched)
+        self.assertIn("flavor", set(watched))
+        self.assertEqual(self.told(), [])
 
     def test_replaced(self) -> None:
         """

@@ -28,6 +28,7 @@ from pyptwist.metrics import Metrics
 from pyptwist.modes.socks5 import Socks5Factory
 from pyptwist.proxies.socks5server import ALL_METHODS, Request
 from pyptwist.registry import Methods, serverTransports
+from pyptwist.services import TransportTunnel
 from pyptwist.state import StateDirectory
 from pyptwist.strangers import decoy
 from pyptwist.testing.codecs import memoryContext
@@ -138,7 +139,7 @@ class ServerTests(SourceCase):
     def test_reference(self) -> None:
         """
         What torrcs have for obfs4proxy goes on working; so do files of
-        shapeshifter-dispatcher's.
+        shapeshifter-dispatcher's, and of kcptun's.
         """
         state: dict[str, JSON] = {
             "node-id": "00" * 20,
@@ -159,6 +160,7 @@ class ServerTests(SourceCase):
             ("obfs4", {"iat-mode": "2"}),
             ("obfs4", {}),
             ("Replicant", dispatcher),
+            ("kcp", {"framing": "kcptun", "acknodelay": False, "crypt": "none", "nocomp": True}),
         ]
         for method, options in files:
             self.serve(method, options, warn=self.fail)
@@ -222,6 +224,7 @@ class BridgeLineTests(SourceCase):
         for method, line, key, meant in (
             ("meek", {"url": "https://x.example/", "fornt": "y.example"}, "fornt", "front"),
             ("meek", {"urll": "https://x.example/"}, "urll", "url"),
+            ("meek", {"target": "https://x.example/|y.example"}, "target", "targets"),
             ("webtunnel", {"url": "https://x/y", "servernam": "z"}, "servernam", "servername"),
             (
                 "webtunnel",
@@ -282,6 +285,15 @@ class BridgeLineTests(SourceCase):
                     self.assertIsNone(launching)
                 else:
                     self.assertEqual(launching, said("framin", "framing"))
+
+    def test_tunnel(self) -> None:
+        """
+        A service that programs make of a bridge line begins nothing without what protects.
+        """
+        line = "meek 192.0.2.1:1 url=https://x.example/ fornt=y.example"
+        service = TransportTunnel(self.network.clock, line, network=self.network)
+        failure = self.failureResultOf(service.start(), ConfigurationError)
+        self.assertEqual(failure.getErrorMessage(), said("fornt", "front"))
 
     def launch(self, side: ClientSide) -> str | None:
         """

@@ -22,7 +22,7 @@ from pyptwist.inspection.flows import Flow, Side
 from pyptwist.inspection.plan import Plan
 from pyptwist.interfaces import Context, INetwork, IRefusable, IRefusals
 from pyptwist.metrics import Metrics
-from pyptwist.misspelt import watching
+from pyptwist.misspelt import Warn, watching
 from pyptwist.registry import Methods
 from pyptwist.state import StateDirectory
 from pyptwist.testing.datagrams import MemoryDatagramNetwork, MemoryDatagramPort
@@ -48,9 +48,11 @@ class RecordingNetwork(MemoryDatagramNetwork):
         self._flows: list[Flow] = []
         self._ends: dict[MemoryTransport, tuple[Flow, Side]] = {}
         self._clients: dict[Address, Flow] = {}
+        self._begun = 0  # connections since the last look
 
     def written(self, end: MemoryTransport, data: bytes) -> None:
-        for client, server in self.connections[len(self._flows) :]:
+        for client, server in self.connections[self._begun :]:
+            self._begun += 1
             flow = Flow()
             self._flows.append(flow)
             self._ends |= {client: (flow, Side.CLIENT), server: (flow, Side.SERVER)}
@@ -76,6 +78,7 @@ class RecordingNetwork(MemoryDatagramNetwork):
         self._ends = {end: record for end, record in self._ends.items() if end.connected}
         self._clients = {place: f for place, f in self._clients.items() if place in self.ports}
         self.connections.clear()
+        self._begun = 0
         return flows
 
 
@@ -116,10 +119,13 @@ class Scene:
     One server, and clients that talk to it one after the other.
     """
 
-    def __init__(self, plan: Plan, methods: Methods, directory: str) -> None:
+    def __init__(
+        self, plan: Plan, methods: Methods, directory: str, warn: Warn | None = None
+    ) -> None:
         """
         :param methods: finds the plan's.
         :param directory: for the state of both sides.
+        :param warn: see ``pyptwist.misspelt.watching``.
         :raises ConfigurationError: if there is no such method, or the arguments
             are wrong.
         """
@@ -131,14 +137,14 @@ class Scene:
         self._clients = 0
         context = replace(self._context("server"), refusals=self._refusals)
         self._metrics = context.metrics
-        with watching(plan.method) as watch:
+        with watching(plan.method, warn) as watch:
             endpoint = server.serverEndpoint(context, _SERVER, watch.own(plan.options))
         self._arguments = endpoint.clientArguments.updated(plan.arguments)
         self._published = set(endpoint.clientArguments) - set(plan.arguments)
         self._wait(endpoint.listen(self._conversation))
-        self.newClient()
+        self.newClient(warn)
 
-    def newClient(self) -> None:
+    def newClient(self, warn: Warn | None = None) -> None:
         """
         From now on it is another client, which remembers nothing.
         """
@@ -146,7 +152,7 @@ class Scene:
         context = replace(
             self._context(f"client{self._clients}"), network=_ClientNetwork(self._network)
         )
-        with watching(self._client.name) as watch:
+        with watching(self._client.name, warn) as watch:
             arguments = watch.mixed(self._arguments, self._published)
             self._endpoint = self._client.clientEndpoint(context, _SERVER, arguments)
 
@@ -200,17 +206,20 @@ class Scene:
         )
 
 
-def record(plan: Plan, methods: Methods, fresh: bool = False) -> list[Flow]:
+def record(
+    plan: Plan, methods: Methods, fresh: bool = False, warn: Warn | None = None
+) -> list[Flow]:
     """
     :param methods: finds the plan's.
     :param fresh: whether each connection has a client of its own, which remembers
         nothing.
+    :param warn: see ``pyptwist.misspelt.watching``.
     :returns: every network connection, in order.
     :raises Exception: whatever the method failed with.
     """
     flows: list[Flow] = []
     with TemporaryDirectory(prefix="pyptwist-inspect-") as directory:
-        scene = Scene(plan, methods, directory)
+        scene = Scene(plan, methods, directory, warn)
         for number in range(plan.connections):
             if fresh and number:
                 scene.newClient()

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import shlex
 import shutil
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -62,7 +63,7 @@ def run(options: Options) -> None:
 
 def _inMemory(options: Options, plan: Plan) -> None:
     try:
-        flows = record(plan, Methods(options.stacks), options["fresh"])
+        flows = record(plan, Methods(options.stacks), options["fresh"], _warn)
     except ConfigurationError:
         raise
     except Exception as error:
@@ -70,6 +71,10 @@ def _inMemory(options: Options, plan: Plan) -> None:
     subjects = [Subject(plan.method, flows)]
     show(_introduction(_IN_MEMORY, plan, subjects))
     _show(options, plan, subjects)
+
+
+def _warn(text: str) -> None:
+    print(f"pyptwist: {text}", file=sys.stderr)
 
 
 def _against(options: Options, plan: Plan) -> None:

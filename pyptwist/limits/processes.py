@@ -80,6 +80,10 @@ CHILD_SOCKS: Final = 180.0
 #: slowest of methods takes a few.
 INSPECTED_CONNECTION: Final = 120.0
 
+#: Clients over UDP for which somebody on their path has a socket each, of a process that
+#: often may have 1024: they come one after the other, and have no end that can be seen.
+TAPPED_CLIENTS: Final = 64
+
 #: Seconds without progress after which a check of a bridge gives up, unless told
 #: otherwise: somebody is waiting, and a bridge that takes longer is of little use.
 CHECK: Final = 30.0
@@ -105,6 +109,10 @@ LOG_INTERVAL: Final = 10.0
 #: Different warnings of misspelt arguments in a process's life: applications bring
 #: theirs without end, and what was told is remembered, to be told once.
 MISSPELT_WARNINGS: Final = 200
+
+#: Keys of one set of arguments that are compared with those that exist: no method has as
+#: many, and an application may send thousands, each of which takes 30 microseconds.
+MISSPELT_KEYS: Final = 100
 
 #: Bytes of a log file before it starts anew, one old file being kept.
 LOG_FILE: Final = 4 * 1024 * 1024

@@ -8,6 +8,7 @@ from typing import Any
 
 from twisted.internet.protocol import DatagramProtocol
 
+from pyptwist import limits
 from pyptwist.addresses import HostPort
 from pyptwist.loopback.wiretap import Look, Watch
 
@@ -17,7 +18,8 @@ _Address = tuple[str, int]
 class DatagramWiretap(DatagramProtocol):
     """
     Is sent to in the server's place, and has a socket for each client, so that the
-    server can tell them apart.  The sockets are closed with its own.
+    server can tell them apart.  They are closed with its own, and before that those of
+    clients that were silent for longest, if there are many: nobody says when one ends.
     """
 
     noisy = False
@@ -34,9 +36,8 @@ class DatagramWiretap(DatagramProtocol):
         self._sides: dict[_Address, _ServerSide] = {}
 
     def datagramReceived(self, datagram: bytes, addr: Any) -> None:
-        side = self._sides.get(addr)
-        if side is None:
-            side = self._sides[addr] = self._reach(addr)
+        side = self._sides.pop(addr, None) or self._reach(addr)
+        self._sides[addr] = side
         side.forward(datagram)
 
     def answer(self, datagram: bytes, client: _Address) -> None:
@@ -52,6 +53,8 @@ class DatagramWiretap(DatagramProtocol):
         self._sides.clear()
 
     def _reach(self, client: _Address) -> _ServerSide:
+        while len(self._sides) >= limits.TAPPED_CLIENTS:
+            self._sides.pop(next(iter(self._sides))).close()
         seen, answered = self._watch()
 
         def answer(datagram: bytes) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
-from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.protocol import DatagramProtocol, Factory, Protocol
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
@@ -131,6 +131,17 @@ class Knocking(Hello):
         endpoint: Any = context.network.serverEndpoint(bind.host, bind.port)
         endpoint.clientArguments = Arguments()
         return endpoint
+
+
+class Saying(Knocking):
+    """
+    One whose client sends a datagram before each.
+    """
+
+    def clientEndpoint(self, context: Context, target: Any, arguments: Arguments) -> Any:
+        port: Any = context.network.bindDatagrams(DatagramProtocol(), "127.0.0.1", 0)
+        port.write(b"", (target.host, target.port))
+        return super().clientEndpoint(context, target, arguments)
 
 
 @implementer(IStreamClientEndpoint)
@@ -262,6 +273,17 @@ class RecordTests(SynchronousTestCase):
             both = flow.heads[Side.CLIENT] + flow.heads[Side.SERVER]
             self.assertEqual(len({head[:8] for head in both}), 1)
             self.assertTrue(any(b"payload" in head for head in both))
+
+    def test_both(self) -> None:
+        """
+        Connections are recorded beside datagrams, even empty ones.
+        """
+        flows = self.record(Saying(), 2, fresh=True)
+        seen = [flow.directions(9) for flow in flows]
+        self.assertEqual(seen, ["C", "C", "CS"] * 2)
+        self.assertEqual([flow.isDatagrams for flow in flows], [True, False, False] * 2)
+        [empty, _] = [flow.packets for flow in flows if flow.isDatagrams]
+        self.assertEqual([packet.size for packet in empty], [0])
 
     def test_shared(self) -> None:
         """

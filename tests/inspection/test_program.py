@@ -72,6 +72,15 @@ class InspectTests(MainCase):
         with open(path, "rb") as file:
             self.assertEqual(file.read(4), b"\x89PNG")
 
+    def test_hint(self) -> None:
+        """
+        An option that may be misspelt is told of, once for each side.
+        """
+        pairs = ("--option=mood=1", "--argument=mood=1")
+        self.assertIsNone(self.run_("inspect", "dgram", "--connections=2", "--fresh", *pairs))
+        told = "pyptwist: there is no option 'mood': is 'mode' meant?\n"
+        self.assertEqual(self.errors.getvalue(), told * 2)
+
     def test_order(self) -> None:
         """
         Options may stand before the method as well.

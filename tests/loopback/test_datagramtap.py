@@ -9,6 +9,7 @@ from typing import Any
 from twisted.internet.protocol import DatagramProtocol
 from twisted.trial.unittest import SynchronousTestCase
 
+from pyptwist import limits
 from pyptwist.addresses import HostPort
 from pyptwist.loopback.datagramtap import DatagramWiretap
 from pyptwist.testing.datagrams import MemoryDatagramNetwork
@@ -64,3 +65,24 @@ class DatagramWiretapTests(SynchronousTestCase):
             self.assertEqual(seen[number], (said, answers))
         between.stopListening()
         self.assertEqual({port for _, port in network.ports}, {1, 10, 11})
+
+    def test_many(self) -> None:
+        """
+        The sockets of clients that were silent for longest make room for others'.
+        """
+        self.patch(limits, "TAPPED_CLIENTS", 2)
+        network = MemoryDatagramNetwork()
+        server = Talker(echoes=True)
+        network.bindDatagrams(server, "127.0.0.1", 1)
+        tap = DatagramWiretap(network, HostPort("127.0.0.1", 1), lambda: (len, len))
+        between: Any = network.bindDatagrams(tap, "127.0.0.1", 2)
+        clients = [Talker() for _ in range(3)]
+        ports: list[Any] = [network.bindDatagrams(client, "127.0.0.1", 0) for client in clients]
+        for number in (0, 1, 0, 2, 0):
+            ports[number].write(b"%d" % number, ("127.0.0.1", 2))
+            network.pump()
+            self.assertLessEqual(len(network.ports), 2 + 3 + 2)
+        self.assertEqual([len(client.heard) for client in clients], [3, 1, 1])
+        self.assertEqual(len({address for _, address in server.heard}), 3)
+        between.stopListening()
+        self.assertEqual(len(network.ports), 1 + 3)

@@ -65,6 +65,9 @@ class Kcp:
         return KcpServerEndpoint(parts, bind, needed)
 
     def _parts(self, context: Context, arguments: Arguments) -> Parts:
+        # kcptun's files have this as well, and it is no misspelt nodelay.  It means nothing
+        # here, where acknowledgements wait as the interval says.
+        arguments = arguments.without("acknodelay")
         framing = _framing(context, arguments)
         keepalive = arguments.integer(
             "keepalive", 1, limits.KCP_KEEPALIVE_MAXIMUM, limits.KCP_KEEPALIVE

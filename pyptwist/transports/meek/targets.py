@@ -23,6 +23,7 @@ def oneTarget(arguments: Arguments, entropy: Callable[[int], bytes]) -> Argument
     :returns: the same with one URL and its front.
     :raises ConfigurationError: if one of them is wrong.
     """
+    arguments.protects(_TARGETS)
     if _TARGETS not in arguments:
         return arguments
     rest = arguments.without(_TARGETS, "url", "front")
