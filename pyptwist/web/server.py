@@ -26,7 +26,10 @@ from pyptwist.web.pages import arranged, closing, refused
 
 #: What a request to a proxy has before the path; every server must take it, too
 #: (RFC 9112, section 3.2.2).
-_ORIGIN = re.compile(rb"https?://[^/?]+", re.IGNORECASE)
+_ORIGIN = re.compile(rb"\Ahttps?://[^/?]+", re.IGNORECASE)
+
+#: Digits of a body's length: any of them more than any body has.
+_LENGTH_DIGITS = 18
 
 
 class WebRequest(Request):
@@ -139,6 +142,13 @@ class WebChannel(HTTPChannel):
         fields = arranged(headers, code == b"304")
         super().writeHeaders(version, code, reason, fields)  # type: ignore[no-untyped-call]
 
+    def dataReceived(self, data: bytes) -> None:
+        """
+        Something came, which TLS hands on for as long as it is being closed, too.
+        """
+        if not self._isClosing:
+            super().dataReceived(data)  # type: ignore[no-untyped-call]
+
     def lineReceived(self, line: bytes) -> None:
         """
         A line of a head.
@@ -160,6 +170,16 @@ class WebChannel(HTTPChannel):
             word = b"keep-alive" if isKept else b"close"
             request.responseHeaders.setRawHeaders(b"connection", [word])
         return isKept
+
+    def _maybeChooseTransferDecoder(self, header: bytes, data: bytes) -> bool:
+        # Python makes no number of too many digits; and ``identity`` is no coding any more.
+        isBad = (header == b"Content-Length" and len(data) > _LENGTH_DIGITS) or (
+            header == b"Transfer-Encoding" and data.lower() != b"chunked"
+        )
+        theirs: Any = super()
+        if isBad:
+            return bool(theirs._failChooseTransferDecoder())
+        return bool(theirs._maybeChooseTransferDecoder(header, data))
 
     def lineLengthExceeded(self, line: bytes) -> None:
         """

@@ -80,6 +80,7 @@ _PROBES: dict[bytes, tuple[int, bytes, bool]] = {
     b"POST /nothing" + _HOST + b"Content-Length: 1\r\n\r\n1": (404, _NONE, False),
     b"GET /sub/" + _HOST + b"\r\n": (404, _NONE, False),
     b"GET /.hidden" + _HOST + b"\r\n": (404, _NONE, False),
+    b"GET /bighttp://a" + _HOST + b"\r\n": (404, _NONE, False),
     b"GET /%ff" + _HOST + b"\r\n": (404, _NONE, False),
     b"OPTIONS /" + _HOST + b"\r\n": (405, _NOT_ALLOWED, False),
     b"POST /" + _HOST + b"Content-Length: 1\r\n\r\n1": (405, _NOT_ALLOWED, False),
@@ -103,7 +104,9 @@ _PROBES: dict[bytes, tuple[int, bytes, bool]] = {
     b"GET /" + _HOST + b"a: \0\r\n\r\n": (400, _BAD, True),
     b"POST /" + _HOST + b"Content-Length: x\r\n\r\n": (400, _BAD, True),
     b"POST /" + _HOST + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n": (400, _BAD, True),
+    b"POST /" + _HOST + b"Content-Length: " + b"9" * 5000 + b"\r\n\r\n": (400, _BAD, True),
     b"POST /" + _HOST + b"Transfer-Encoding: gzip\r\n\r\n": (400, _BAD, True),
+    b"POST /" + _HOST + b"Transfer-Encoding: identity\r\n\r\n": (400, _BAD, True),
     b"POST /" + _HOST + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n": (400, _BAD, True),
     b"GET /" + b"x" * 17_000: (431, _LONG, True),
     b"GET /" + b"x" * 17_000 + _HOST + b"\r\n": (431, _LONG, True),
@@ -207,6 +210,45 @@ class ProbeTests(SynchronousTestCase):
         ):
             self.assertIn(b"GMT\r\nConnection: %b\r\n\r\n" % word, answers[probe][0])
         self.assertNotIn(b"Connection", answers[b"GET / HTTP/1.0\r\n\r\n"][0])
+
+
+class ClosingTests(SynchronousTestCase):
+    """
+    Who was refused may go on speaking, and is not heard.
+    """
+
+    def test_withTLS(self) -> None:
+        """
+        TLS hands on what comes before the other side knows of the end.
+        """
+        network = MemoryNetwork()
+        context = memoryContext(self.mktemp(), network=network)
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        cert, key = authority().issue(["a.example"]).write(str(folder))
+        options = Arguments(url="https://a.example/secret", cert=cert, key=key)
+        WebTunnelServer().serverEndpoint(context, PLACE, options).listen(Applications())
+        below = network.clientEndpoint(PLACE.host, PLACE.port)
+        for begun in (
+            b"GET /\r\n",
+            b"GET /" + _HOST + b"a\r\nb: c\r\n",
+            b"GET /" + _HOST + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+            b"GET /" + _HOST + b"Connection: close\r\n\r\n",
+        ):
+            applications = Applications()
+            secured = securing(below, network.clock, "a.example", authority().pem)
+            secured.connect(applications)
+            network.pump()
+            (visitor,) = applications.built
+            transport: Any = visitor.transport
+            network.latency = 1.0
+            for piece in (begun, b"\r\n", b"GET /" + _HOST + b"\r\n"):
+                transport.write(piece)
+                network.pump()
+            network.latency = 0.0
+            network.pump(LONG)
+            self.assertEqual(bytes(visitor.received).count(b"HTTP/1.1 "), 1, begun)
+            self.assertEqual(len(visitor.lost), 1)
 
 
 class FailureTests(SynchronousTestCase):
