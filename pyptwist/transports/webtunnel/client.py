@@ -41,7 +41,7 @@ class WebTunnelClient:
             authorities to trust.  ``utls`` and ``ver`` mean nothing here.
         :raises ConfigurationError: naming the argument that is missing or wrong.
         """
-        arguments.protects("addr", "servername", "sni-imitation")
+        arguments.protects("addr", "cert", "servername", "sni-imitation")
         url = TunnelURL.at(target, arguments)
         # The request is for the URL's host, whatever name TLS goes by.
         header = hostHeader(url.where.host)
