@@ -144,10 +144,13 @@ class _Sending:
     def start(self) -> None:
         self._file.seek(self._offset)
         self._request.registerProducer(self, True)
-        self.resumeProducing()
+        self._go()
 
     def resumeProducing(self) -> None:
         self._isPaused = False
+        self._go()
+
+    def _go(self) -> None:
         while self._request is not None and not self._isPaused:
             self._send()
 

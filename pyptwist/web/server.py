@@ -106,6 +106,9 @@ class WebChannel(HTTPChannel):
     _isCounting = True
     _isClosing = False
 
+    # The request whose answer is made, and not yet taken.
+    _untaken: Request | None = None
+
     def connectionMade(self) -> None:
         """
         Somebody is there.
@@ -127,8 +130,15 @@ class WebChannel(HTTPChannel):
 
     def requestDone(self, request: Request) -> None:
         """
-        An answer was given.
+        An answer was given.  The next request waits until it is taken; those who send
+        many, and take nothing, would have all the answers in memory.
         """
+        if self._waitingForTransport and self.persistent and not self._isClosing:
+            self._untaken = request
+        else:
+            self._next(request)
+
+    def _next(self, request: Request) -> None:
         self._isCounting = False
         super().requestDone(request)  # type: ignore[no-untyped-call]
         # The next one may have come with it, and be answered by now, or not yet.
@@ -222,6 +232,17 @@ class WebChannel(HTTPChannel):
         """
         self._stall.stop()
         super().resumeProducing()  # type: ignore[no-untyped-call]
+        untaken, self._untaken = self._untaken, None
+        if untaken is not None:
+            self._next(untaken)
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        """
+        A file is about to be sent: behind what is not yet taken, if need be.
+        """
+        super().registerProducer(producer, streaming)  # type: ignore[no-untyped-call]
+        if self._waitingForTransport and streaming:
+            producer.pauseProducing()
 
     def timeoutConnection(self) -> None:
         """
@@ -256,6 +277,7 @@ class WebChannel(HTTPChannel):
         """
         self._stall.stop()
         self.requests.clear()
+        self._untaken = None
         self.transport: Any = None
         self._networkProducer: Any = None
 

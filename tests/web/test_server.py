@@ -212,45 +212,6 @@ class ProbeTests(SynchronousTestCase):
         self.assertNotIn(b"Connection", answers[b"GET / HTTP/1.0\r\n\r\n"][0])
 
 
-class ClosingTests(SynchronousTestCase):
-    """
-    Who was refused may go on speaking, and is not heard.
-    """
-
-    def test_withTLS(self) -> None:
-        """
-        TLS hands on what comes before the other side knows of the end.
-        """
-        network = MemoryNetwork()
-        context = memoryContext(self.mktemp(), network=network)
-        folder = Path(self.mktemp())
-        folder.mkdir()
-        cert, key = authority().issue(["a.example"]).write(str(folder))
-        options = Arguments(url="https://a.example/secret", cert=cert, key=key)
-        WebTunnelServer().serverEndpoint(context, PLACE, options).listen(Applications())
-        below = network.clientEndpoint(PLACE.host, PLACE.port)
-        for begun in (
-            b"GET /\r\n",
-            b"GET /" + _HOST + b"a\r\nb: c\r\n",
-            b"GET /" + _HOST + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
-            b"GET /" + _HOST + b"Connection: close\r\n\r\n",
-        ):
-            applications = Applications()
-            secured = securing(below, network.clock, "a.example", authority().pem)
-            secured.connect(applications)
-            network.pump()
-            (visitor,) = applications.built
-            transport: Any = visitor.transport
-            network.latency = 1.0
-            for piece in (begun, b"\r\n", b"GET /" + _HOST + b"\r\n"):
-                transport.write(piece)
-                network.pump()
-            network.latency = 0.0
-            network.pump(LONG)
-            self.assertEqual(bytes(visitor.received).count(b"HTTP/1.1 "), 1, begun)
-            self.assertEqual(len(visitor.lost), 1)
-
-
 class FailureTests(SynchronousTestCase):
     """
     A page that cannot be shown.
