@@ -223,6 +223,8 @@ class BridgeLineTests(SourceCase):
         toneburst = {"tonebrst": "Starburst", "serverPublicKey": KEY}
         for method, line, key, meant in (
             ("meek", {"url": "https://x.example/", "fornt": "y.example"}, "fornt", "front"),
+            ("meek", {"target": "https://x.example/|y.example"}, "target", "targets"),
+            ("webtunnel", {"url": "https://x.example/a", "crt": "A" * 43}, "crt", "cert"),
             ("meek", {"urll": "https://x.example/"}, "urll", "url"),
             ("meek", {"target": "https://x.example/|y.example"}, "target", "targets"),
             ("webtunnel", {"url": "https://x/y", "servernam": "z"}, "servernam", "servername"),

@@ -47,8 +47,12 @@ class Identity:
     def of(cls, name: str, asked: str | None = None, chain: bytes | None = None) -> Identity:
         """
         :param asked: None for the name itself.
-        :raises ConfigurationError: if one of both can be in no certificate.
+        :param chain: 32 bytes.
+        :raises ConfigurationError: if one of both names can be in no certificate; or
+            for any other length, since no bytes are the hash of no certificates.
         """
+        if chain is not None and len(chain) != sha256().digest_size:
+            raise ConfigurationError("the hash of certificates must have 32 bytes")
         canonical = _canonical(name)
         return cls(canonical, canonical if asked is None else _canonical(asked), chain)
 

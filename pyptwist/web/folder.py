@@ -4,6 +4,8 @@ The ordinary site of a server that hides in one: a folder.
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 from io import BytesIO
 from pathlib import Path
@@ -11,7 +13,11 @@ from types import MappingProxyType
 from typing import Any, BinaryIO
 
 from twisted.internet.interfaces import IPushProducer
-from twisted.web.http import MOVED_PERMANENTLY, REQUESTED_RANGE_NOT_SATISFIABLE
+from twisted.web.http import (
+    MOVED_PERMANENTLY,
+    REQUESTED_RANGE_NOT_SATISFIABLE,
+    datetimeToString,
+)
 from twisted.web.resource import Resource
 from zope.interface import implementer
 
@@ -33,7 +39,7 @@ _UNKNOWN = "application/octet-stream"
 _WELL_KNOWN = b".well-known"
 
 #: One, whose numbers are some file's.
-_RANGE = re.compile(rb"bytes=(?:[0-9]{1,18}-[0-9]{0,18}|-([0-9]{1,18}))")
+_RANGE = re.compile(rb"bytes=(?:([0-9]{1,18})-([0-9]{0,18})|-([0-9]{1,18}))")
 
 
 def siteRoot(arguments: Arguments) -> Resource | None:
@@ -65,9 +71,12 @@ class Folder(File):
     #: A compressed file is one, and no page that is compressed on its way.
     contentEncodings: Any = MappingProxyType({})
     forbidden: Any = pages.forbidden()
+    indexNames: Any = ("index.html", "index.htm")
 
     def getChild(self, path: bytes, request: Any) -> Any:
-        if path.startswith(b".") and path != _WELL_KNOWN:
+        # A name with a slash, which was encoded, may lead back here, to what is hidden.
+        isHidden = path.startswith(b".") and path != _WELL_KNOWN
+        if isHidden or b"/" in path:
             return self.childNotFound
         try:
             # Decoded here: what is no UTF-8 would have an error logged.
@@ -76,17 +85,22 @@ class Folder(File):
         except ValueError:
             return self.childNotFound  # no file can have such a name
 
+    def openForReading(self) -> Any:
+        # The name is what somebody asked for, which is not logged; and who opens a pipe
+        # waits for the one who writes to it.
+        if not self.isfile():
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        try:
+            return super().openForReading()  # type: ignore[no-untyped-call]
+        except OSError as error:
+            raise OSError(error.errno, error.strerror) from None
+
     def makeProducer(self, request: Any, fileForReading: Any) -> Any:
-        # Of several ranges each may be the whole file; and what is malformed, and no
-        # UTF-8, would be an error.  Every range may be ignored (RFC 9110, 14.2).
-        wanted = request.getHeader(b"range")
-        if wanted is not None:
-            found = _RANGE.fullmatch(wanted)
-            if found is None:
-                request.requestHeaders.removeHeader(b"range")
-            elif found[1] and int(found[1]) > self.getsize():
-                # More than there is, which twisted.web takes for a place before it.
-                request.requestHeaders.setRawHeaders(b"range", [b"bytes=0-"])
+        wanted = _range(request, self.getsize())
+        if wanted is None:
+            request.requestHeaders.removeHeader(b"range")
+        else:
+            request.requestHeaders.setRawHeaders(b"range", [wanted])
         theirs: Any = super().makeProducer(request, fileForReading)  # type: ignore[no-untyped-call]
         if request.code == REQUESTED_RANGE_NOT_SATISFIABLE:
             fileForReading.close()
@@ -130,10 +144,13 @@ class _Sending:
     def start(self) -> None:
         self._file.seek(self._offset)
         self._request.registerProducer(self, True)
-        self.resumeProducing()
+        self._go()
 
     def resumeProducing(self) -> None:
         self._isPaused = False
+        self._go()
+
+    def _go(self) -> None:
         while self._request is not None and not self._isPaused:
             self._send()
 
@@ -145,15 +162,47 @@ class _Sending:
         self._file.close()
 
     def _send(self) -> None:
-        data = self._file.read(min(limits.TCP_READ, self._left))
+        data = self._read()
         self._left -= len(data)
         if data:
             self._request.write(data)
+            return
+        request = self._request
+        self.stopProducing()
+        request.unregisterProducer()
+        if self._left:
+            # Or the next answer would be taken for what is missing of this one.
+            request.loseConnection()
         else:
-            request = self._request
-            self.stopProducing()
-            request.unregisterProducer()
             request.finish()
+
+    def _read(self) -> bytes:
+        try:
+            return self._file.read(min(limits.TCP_READ, self._left))
+        except OSError:
+            return b""
+
+
+def _range(request: Any, size: int) -> bytes | None:
+    """
+    Of several ranges each may be the whole file; and what is malformed, and no UTF-8,
+    would be an error.  Every range may be ignored (RFC 9110, 14.2).
+
+    :param request: for a file.
+    :param size: the file's, in bytes.
+    :returns: the part that is sent; None for all of it.
+    """
+    wanted: bytes = request.getHeader(b"range") or b""
+    condition = request.getHeader(b"if-range")
+    isSame = condition in (None, datetimeToString(request.lastModified))
+    found = _RANGE.fullmatch(wanted)
+    if found is None or not isSame:
+        return None
+    first, last, length = found.groups()
+    if length:
+        # More than there is twisted.web takes for a place before the file.
+        return wanted if int(length) <= size else b"bytes=0-"
+    return None if last and int(first) > int(last) else wanted
 
 
 def _beyond(request: Any) -> _Sending:
@@ -165,7 +214,6 @@ def _beyond(request: Any) -> _Sending:
     )
     request.code_message = b"Requested Range Not Satisfiable"
     request.setHeader(b"Content-Length", b"%d" % len(body))
-    request.responseHeaders.removeHeader(b"accept-ranges")
     request.lastModified = None
     return _Sending(request, BytesIO(body), 0, len(body))
 

@@ -41,6 +41,7 @@ def refused(request: Any, status: int, text: bytes) -> bytes:
     :returns: the body.
     """
     request.setResponseCode(status)
+    request.responseHeaders.removeHeader(b"accept-ranges")  # it may be a file's no more
     request.setHeader(b"Content-Type", TEXT)
     request.setHeader(b"X-Content-Type-Options", b"nosniff")
     return text + b"\n"

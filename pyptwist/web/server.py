@@ -26,7 +26,10 @@ from pyptwist.web.pages import arranged, closing, refused
 
 #: What a request to a proxy has before the path; every server must take it, too
 #: (RFC 9112, section 3.2.2).
-_ORIGIN = re.compile(rb"https?://[^/?]+", re.IGNORECASE)
+_ORIGIN = re.compile(rb"\Ahttps?://[^/?]+", re.IGNORECASE)
+
+#: Digits of a body's length: any of them more than any body has.
+_LENGTH_DIGITS = 18
 
 
 class WebRequest(Request):
@@ -103,6 +106,9 @@ class WebChannel(HTTPChannel):
     _isCounting = True
     _isClosing = False
 
+    # The request whose answer is made, and not yet taken.
+    _untaken: Request | None = None
+
     def connectionMade(self) -> None:
         """
         Somebody is there.
@@ -124,8 +130,15 @@ class WebChannel(HTTPChannel):
 
     def requestDone(self, request: Request) -> None:
         """
-        An answer was given.
+        An answer was given.  The next request waits until it is taken; those who send
+        many, and take nothing, would have all the answers in memory.
         """
+        if self._waitingForTransport and self.persistent and not self._isClosing:
+            self._untaken = request
+        else:
+            self._next(request)
+
+    def _next(self, request: Request) -> None:
         self._isCounting = False
         super().requestDone(request)  # type: ignore[no-untyped-call]
         # The next one may have come with it, and be answered by now, or not yet.
@@ -138,6 +151,13 @@ class WebChannel(HTTPChannel):
         """
         fields = arranged(headers, code == b"304")
         super().writeHeaders(version, code, reason, fields)  # type: ignore[no-untyped-call]
+
+    def dataReceived(self, data: bytes) -> None:
+        """
+        Something came, which TLS hands on for as long as it is being closed, too.
+        """
+        if not self._isClosing:
+            super().dataReceived(data)  # type: ignore[no-untyped-call]
 
     def lineReceived(self, line: bytes) -> None:
         """
@@ -160,6 +180,16 @@ class WebChannel(HTTPChannel):
             word = b"keep-alive" if isKept else b"close"
             request.responseHeaders.setRawHeaders(b"connection", [word])
         return isKept
+
+    def _maybeChooseTransferDecoder(self, header: bytes, data: bytes) -> bool:
+        # Python makes no number of too many digits; and ``identity`` is no coding any more.
+        isBad = (header == b"Content-Length" and len(data) > _LENGTH_DIGITS) or (
+            header == b"Transfer-Encoding" and data.lower() != b"chunked"
+        )
+        theirs: Any = super()
+        if isBad:
+            return bool(theirs._failChooseTransferDecoder())
+        return bool(theirs._maybeChooseTransferDecoder(header, data))
 
     def lineLengthExceeded(self, line: bytes) -> None:
         """
@@ -202,6 +232,17 @@ class WebChannel(HTTPChannel):
         """
         self._stall.stop()
         super().resumeProducing()  # type: ignore[no-untyped-call]
+        untaken, self._untaken = self._untaken, None
+        if untaken is not None:
+            self._next(untaken)
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        """
+        A file is about to be sent: behind what is not yet taken, if need be.
+        """
+        super().registerProducer(producer, streaming)  # type: ignore[no-untyped-call]
+        if self._waitingForTransport and streaming:
+            producer.pauseProducing()
 
     def timeoutConnection(self) -> None:
         """
@@ -236,6 +277,7 @@ class WebChannel(HTTPChannel):
         """
         self._stall.stop()
         self.requests.clear()
+        self._untaken = None
         self.transport: Any = None
         self._networkProducer: Any = None
 

@@ -332,6 +332,13 @@ class IdentityTests(TLSCase):
         self.assertEqual(len(remains), 20)
         self.assertEqual([one() for one in remains if one() is not None], [])
 
+    def test_noChain(self) -> None:
+        """
+        What no certificates have is the hash of none: it proves nothing.
+        """
+        for chain in (b"", bytes(31), bytes(33)):
+            self.assertRaises(ConfigurationError, self.attempt, chain=chain)
+
     def test_chainHash(self) -> None:
         """
         As Tor's webtunnel was seen to compute it.

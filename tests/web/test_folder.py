@@ -4,9 +4,21 @@ Tests for ``pyptwist.web.folder``.
 
 from __future__ import annotations
 
+import errno
+import os
+from typing import Any, NoReturn
+
 from pyptwist.arguments import Arguments
-from pyptwist.web.folder import siteRoot
+from pyptwist.web.contenttypes import File
+from pyptwist.web.folder import Folder, siteRoot
 from tests.transports.webtunnel.test_site import SiteCase
+
+
+def _raising(error: Exception) -> Any:
+    def raises(_: object) -> NoReturn:
+        raise error
+
+    return raises
 
 
 class FolderTests(SiteCase):
@@ -43,6 +55,10 @@ class FolderTests(SiteCase):
             b"/..%2f..%2fetc/passwd",
             b"//etc/passwd",
             b"/index.html%00",
+            b"/x%2f..%2f.hidden",
+            b"/x%2f..%2f.well-known/proof",
+            b"/sub%2f../index.html",
+            b"/.%2f",
         ):
             self.assertIn(b"404", self.get(path).partition(b"\r\n")[0], path)
 
@@ -112,6 +128,63 @@ class FolderTests(SiteCase):
             answer = self.get(b"/" + name.encode())
             self.assertIn(b"\r\nContent-Type: %b\r\n" % kind, answer)
             self.assertNotIn(b"Content-Encoding", answer)
+
+    def test_changed(self) -> None:
+        """
+        A part of what a file was some time ago is not sent: the file is.
+        """
+        whole = self.get(b"/big")
+        said = whole.partition(b"Last-Modified: ")[2].partition(b"\r\n")[0]
+        for condition, status in (
+            (said, b"206"),
+            (b"Fri, 01 Jan 2100 00:00:00 GMT", b"200"),
+            (b'"a"', b"200"),
+        ):
+            answer = self.ask(
+                b"GET /big HTTP/1.1\r\nHost: a\r\nRange: bytes=0-1\r\nIf-Range: %b\r\n\r\n"
+                % condition
+            )
+            self.assertEqual(answer.split()[1], status, condition)
+
+    def shortened(self, file: str, request: bytes) -> tuple[bytes, bool]:
+        """
+        :returns: what is answered while the file loses its end; and is that all?
+        """
+        theirs = self.connect()
+        producer = self.patch(Folder, "getsize", lambda _: 300_000)
+        seen = theirs.say(request * 2)
+        producer.restore()
+        return seen, not theirs.isOpen
+
+    def test_shortened(self) -> None:
+        """
+        Of a file that loses its end on its way no more can be sent; the next answer
+        would be taken for it.
+        """
+        seen, isOver = self.shortened("big", b"GET /big HTTP/1.1\r\nHost: a\r\n\r\n")
+        head, _, body = seen.partition(b"\r\n\r\n")
+        self.assertIn(b"Content-Length: 300000\r\n", head)
+        self.assertEqual(len(body), 200_000)
+        self.assertTrue(isOver)
+
+    def test_unopened(self) -> None:
+        """
+        What cannot be opened is a refusal like others, and not in the log; nor is a pipe
+        waited for.
+        """
+        (self.folder / "pipe").symlink_to(os.devnull)
+        head, _, body = self.get(b"/pipe").partition(b"\r\n\r\n")
+        self.assertTrue(head.startswith(b"HTTP/1.1 403 Forbidden\r\n"))
+        self.assertNotIn(b"Accept-Ranges", head)
+        self.assertEqual(body, b"403 Forbidden\n")
+        error = OSError(errno.EMFILE, "Too many open files", str(self.folder / "big"))
+        opening = self.patch(File, "openForReading", _raising(error))
+        head, _, body = self.get(b"/big").partition(b"\r\n\r\n")
+        opening.restore()
+        self.assertTrue(head.startswith(b"HTTP/1.1 500 "))
+        self.assertNotIn(b"Accept-Ranges", head)
+        (failure,) = self.flushLoggedErrors(OSError)
+        self.assertNotIn("big", failure.getTraceback())
 
     def test_unreadable(self) -> None:
         """

@@ -16,7 +16,7 @@ from pyptwist.endpoints import wrapClient
 from pyptwist.errors import ConfigurationError
 from pyptwist.interfaces import Context, IClientTransport
 from pyptwist.transports.webtunnel.codec import WebTunnelClientCodec
-from pyptwist.transports.webtunnel.naming import naming
+from pyptwist.transports.webtunnel.naming import naming, requireTLS
 from pyptwist.transports.webtunnel.url import TunnelURL, hostHeader
 
 
@@ -41,11 +41,13 @@ class WebTunnelClient:
             authorities to trust.  ``utls`` and ``ver`` mean nothing here.
         :raises ConfigurationError: naming the argument that is missing or wrong.
         """
-        arguments.protects("addr", "servername", "sni-imitation")
+        arguments.protects("addr", "cert", "servername", "sni-imitation")
         url = TunnelURL.at(target, arguments)
         # The request is for the URL's host, whatever name TLS goes by.
         header = hostHeader(url.where.host)
         names = naming(url.where.host, arguments, context.entropy)
+        if not url.isSecure:
+            requireTLS(arguments)
         where = _where(arguments) or url.where
         endpoint = context.network.clientEndpoint(where.host, where.port)
         if url.isSecure:

@@ -37,25 +37,37 @@ def naming(host: str, arguments: Arguments, entropy: Callable[[int], bytes]) -> 
     """
     :param host: the URL's.
     :param arguments: ``servername``, one or several with commas between them, of which
-        one is asked for, and has to be in the certificate;  ``sni-imitation``, one that
-        only is asked for; ``cert-domain``, one that only has to be in the certificate;
+        one is asked for, and has to be in the certificate; ``sni-imitation``, the same,
+        but that it only is asked for; ``cert-domain``, one that only has to be in the certificate;
         ``cert``, the hash of its certificates in base64.
     :param entropy: chooses among several.
     :raises ConfigurationError: naming the argument that is wrong.
     """
     asked = name = host
     if _IMITATION in arguments:
-        asked = _name(_IMITATION, arguments.require(_IMITATION))
+        asked = _one(_IMITATION, arguments, entropy)
     if _SERVER_NAME in arguments:
-        asked = _one(arguments.require(_SERVER_NAME), entropy)
+        asked = _one(_SERVER_NAME, arguments, entropy)
         name = host if _IMITATION in arguments else asked
     if _DOMAIN in arguments:
         name = _name(_DOMAIN, arguments.require(_DOMAIN))
     return Naming(asked, name, _chain(arguments))
 
 
-def _one(listed: str, entropy: Callable[[int], bytes]) -> str:
-    names = [_name(_SERVER_NAME, one.strip()) for one in listed.split(",")]
+def requireTLS(arguments: Arguments) -> None:
+    """
+    :param arguments: of a client without TLS, which knows no server by its certificate.
+    :raises ConfigurationError: if it should.
+    """
+    for key in (_DOMAIN, _PIN):
+        if key in arguments:
+            raise ConfigurationError(f"the argument {key!r} needs a 'url' with https")
+
+
+def _one(key: str, arguments: Arguments, entropy: Callable[[int], bytes]) -> str:
+    listed = [one.strip() for one in arguments.require(key).split(",")]
+    # As in lyrebird, a comma too many is no name.
+    names = [_name(key, one) for one in listed if one] or [_name(key, "")]
     if len(names) == 1:
         return names[0]
     return names[int.from_bytes(entropy(8), "big") % len(names)]

@@ -76,7 +76,7 @@ class Channel(WebChannel):
 
     def dataReceived(self, data: bytes) -> None:
         if self._tunnel is None:
-            super().dataReceived(data)  # type: ignore[no-untyped-call]
+            super().dataReceived(data)
         else:
             self._tunnel.dataReceived(data)
 

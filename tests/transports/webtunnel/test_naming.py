@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from pyptwist.arguments import Arguments
 from pyptwist.errors import ConfigurationError
 from pyptwist.testing.applications import Applications
+from pyptwist.testing.codecs import memoryContext
 from pyptwist.testing.endpointcase import BRIDGE
 from pyptwist.transports.webtunnel.client import WebTunnelClient
 from pyptwist.transports.webtunnel.naming import Naming, naming
@@ -51,9 +52,11 @@ class NamingTests(SynchronousTestCase):
         One of them.
         """
         for chosen in range(4):
-            found = named(chosen, servername="a.example, b.example,c.example")
             expected = "abc"[chosen % 3] + ".example"
+            found = named(chosen, servername="a.example, b.example,,c.example,")
             self.assertEqual((found.asked, found.name), (expected, expected))
+            found = named(chosen, sni_imitation="a.example, b.example,,c.example,")
+            self.assertEqual((found.asked, found.name), (expected, HOST))
 
     def test_imitation(self) -> None:
         """
@@ -89,9 +92,11 @@ class NamingTests(SynchronousTestCase):
         """
         for key, value in (
             ("servername", ""),
-            ("servername", "a.example,"),
+            ("servername", ", ,"),
+            ("servername", "a.example,b c"),
             ("servername", "a b"),
-            ("sni_imitation", "a,b"),
+            ("sni_imitation", "a,*"),
+            ("sni_imitation", ","),
             ("cert_domain", "*"),
             ("cert_domain", ""),
             ("cert", ""),
@@ -101,6 +106,28 @@ class NamingTests(SynchronousTestCase):
         ):
             error = self.assertRaises(ConfigurationError, named, **{key: value})
             self.assertIn(repr(key.replace("_", "-")), str(error))
+
+
+class PlainTests(SynchronousTestCase):
+    """
+    Without TLS no server shows a certificate.
+    """
+
+    def test_unproven(self) -> None:
+        """
+        Nobody is taken for the right one who should have proven it.
+        """
+        for key, value in (("cert", PIN), ("cert-domain", "a.example")):
+            arguments = Arguments({"url": "http://tunnel.example/secret", key: value})
+            error = self.assertRaises(
+                ConfigurationError,
+                WebTunnelClient().clientEndpoint,
+                memoryContext(self.mktemp()),
+                None,
+                arguments,
+            )
+            self.assertIn(repr(key), str(error))
+            self.assertIn("https", str(error))
 
 
 class RequestTests(SynchronousTestCase):
