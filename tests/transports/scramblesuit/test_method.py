@@ -23,6 +23,7 @@ from pyptwist.arguments import Arguments
 from pyptwist.codec import CodecFactory
 from pyptwist.errors import Cause, ClosedByPeer, ConfigurationError, causeOf
 from pyptwist.interfaces import Context, IClientTransport, IServerTransport
+from pyptwist.stacks import Stack
 from pyptwist.state import StateDirectory
 from pyptwist.testing import (
     CodecConformance,
@@ -237,6 +238,39 @@ class TestTickets(_Case):
         attempt.cancel()
         self.failureResultOf(attempt)
         self.assertEqual(self.held(), ["127.0.0.1:443"])
+
+    def test_lateFailureBelow(self) -> None:
+        """
+        Nor one that a layer below fails for, or is given up in, after it was connected.
+        """
+        stack = Stack("scramblesuit | obfs4", "pair")
+        server = stack.serverEndpoint(self.context, WHERE, Arguments())
+        port = self.successResultOf(server.listen(Applications()))
+
+        def connect() -> Any:
+            endpoint = stack.clientEndpoint(self.context, WHERE, server.clientArguments)
+            attempt = endpoint.connect(Factory.forProtocol(Application))
+            self.network.pump()
+            return attempt
+
+        self.where = os.path.join(self.where, "pair", "scramblesuit")
+        self.successResultOf(connect()).transport.abortConnection()
+        self.assertEqual(self.held(), ["127.0.0.1:443"])
+        port.stopListening()
+        silent = self.network.serverEndpoint(WHERE.host, WHERE.port)
+        self.successResultOf(silent.listen(Factory.forProtocol(Application)))
+        for end in (
+            lambda attempt: attempt.cancel(),
+            lambda attempt: self.network.connections[-1][1].loseConnection(),
+            lambda attempt: self.network.clock.advance(limits.CLIENT_HANDSHAKE),
+        ):
+            attempt = connect()
+            self.assertEqual(self.held(), [])
+            self.assertGreater(len(self.network.connections[-1][0].sent), 0)
+            end(attempt)
+            self.network.pump()
+            self.failureResultOf(attempt)
+            self.assertEqual(self.held(), ["127.0.0.1:443"])
 
     def test_notTwice(self) -> None:
         """
