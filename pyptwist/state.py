@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import secrets
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from pyptwist import limits
 from pyptwist.errors import ConfigurationError, LocalProtocolError
@@ -120,6 +121,26 @@ class StateDirectory:
         """
         self._change(_append, name, data)
 
+    @contextlib.contextmanager
+    def claimed(self) -> Iterator[bool]:
+        """
+        Read a file, and write what depends on it, with no other process between::
+
+            with state.claimed() as isOurs: ...
+
+        :returns: gives False if another process is at it: nobody waits for that here.
+            What is wrong with the directory is told by who reads and writes.
+        """
+        try:
+            directory = self._open()
+        except (FileNotFoundError, ConfigurationError):
+            yield True
+            return
+        try:
+            yield _isLocked(directory)
+        finally:
+            os.close(directory)  # which ends the lock
+
     # --- inside -------------------------------------------------------------
 
     def _change(self, change: Callable[[int, str, bytes], None], name: str, data: bytes) -> None:
@@ -199,6 +220,17 @@ class StateDirectory:
                     f"other users can enter {self._path} ({error.strerror}); "
                     f"run: chmod 700 {self._path}"
                 ) from error
+
+
+def _isLocked(directory: int) -> bool:
+    try:
+        fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        # A file system without locks: as well as can be had there.
+        return True
+    return True
 
 
 def _checked(name: str) -> str:

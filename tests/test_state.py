@@ -4,6 +4,8 @@ Tests for ``pyptwist.state``.
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import shutil
 import stat
@@ -442,3 +444,53 @@ class TestInterrupted(StateCase):
         self.patch(os, "fsync", fsync)
         self.state.write("keys", b"new")
         self.assertEqual(self.state.read("keys"), b"new")
+
+
+class TestClaims(StateCase):
+    def claim(self) -> bool:
+        """
+        :returns: whether somebody else would get it now.
+        """
+        with StateDirectory(self.where).claimed() as isOurs:
+            return isOurs
+
+    def test_one(self) -> None:
+        """
+        One at a time has it, who may read and write meanwhile.
+        """
+        self.state.create()
+        with self.state.claimed() as isOurs:
+            self.assertTrue(isOurs)
+            self.state.write("keys", b"new")
+            self.assertFalse(self.claim())
+        self.assertTrue(self.claim())
+
+    def test_error(self) -> None:
+        """
+        It is free again, whatever happened.
+        """
+        self.state.create()
+        with self.assertRaises(ValueError), self.state.claimed():
+            raise ValueError
+        self.assertTrue(self.claim())
+
+    def test_nothingToClaim(self) -> None:
+        """
+        No directory is made for it; and that it is none is told later.
+        """
+        self.assertTrue(self.claim())
+        self.assertFalse(self.where.exists())
+        self.where.write_bytes(b"")
+        self.assertTrue(self.claim())
+
+    def test_withoutLocks(self) -> None:
+        """
+        Some file systems have none.
+        """
+        self.state.create()
+
+        def fail(descriptor: int, operation: int) -> None:
+            raise OSError(errno.ENOLCK, "no locks")
+
+        self.patch(fcntl, "flock", fail)
+        self.assertTrue(self.claim())

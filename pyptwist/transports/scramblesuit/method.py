@@ -88,10 +88,13 @@ class ScrambleSuit(CodecClientTransport, CodecServerTransport):
     ) -> CodecFactory:
         """
         :param target: whose tickets are used: from the state directory, or as
-            long as this object lives, if there is none.
+            long as this object lives, if there is none.  Within a stack the server may
+            be known below alone; then there are none, for any server would get them.
         :returns: makes a codec, whose session key is made and whose ticket is taken
             with it, before dialling.
         """
+        if target.isNowhere:
+            return self.clientCodec(context, arguments)
         state = context.stateDirectory
         store = self._inMemory if state is None else TicketStore(state)
         tickets = partial(_TicketsFor, store, str(target), context.wallClock)

@@ -11,12 +11,16 @@ and the Unix time at which it came.
 Who sends a ticket twice encrypts two connections with one stream, so a ticket is
 off the disk before it is used.  With it goes whatever might be wrong with it: the
 next connection to its server is UniformDH's.
+
+Other processes may have the same file.  While one of them changes it, there is no ticket
+here, and none is kept: that costs one UniformDH.
 """
 
 from __future__ import annotations
 
 import base64
 import json
+from contextlib import AbstractContextManager, nullcontext
 from typing import Final, TypeAlias
 
 from twisted.logger import Logger
@@ -59,29 +63,35 @@ class TicketStore:
         :param address: of the server.
         :param now: seconds since 1970.
         """
-        stored = self._load(now)
-        found = stored.pop(address, None)
-        if found is None or not self._save(stored):
-            return None
-        return _decoded(*found)
+        with self._claimed() as isOurs:
+            stored = self._load(now) if isOurs else {}
+            found = stored.pop(address, None)
+            if found is None or not self._save(stored):
+                return None
+            return _decoded(*found)
 
     def giveBack(self, address: str, ticket: Ticket, now: float) -> None:
         """
         Keep a ticket that was taken and not sent, unless another one has come since.
         """
-        stored = self._load(now)
-        if address not in stored:
-            stored[address] = (_encoded(ticket), ticket.came)
-            self._save(stored)
+        self._keep(address, ticket, ticket.came, now, isNew=False)
 
     def put(self, address: str, ticket: Ticket, now: float) -> None:
         """
         Keep a ticket, instead of the server's last one.  When there are too
         many, the oldest goes.
         """
-        stored = self._load(now)
-        stored[address] = (_encoded(ticket), int(now))
-        self._save(stored)
+        self._keep(address, ticket, int(now), now, isNew=True)
+
+    def _keep(self, address: str, ticket: Ticket, came: int, now: float, isNew: bool) -> None:
+        with self._claimed() as isOurs:
+            stored = self._load(now) if isOurs else {}
+            if isOurs and (isNew or address not in stored):
+                stored[address] = (_encoded(ticket), came)
+                self._save(stored)
+
+    def _claimed(self) -> AbstractContextManager[bool]:
+        return nullcontext(True) if self._state is None else self._state.claimed()
 
     def _load(self, now: float) -> _Stored:
         """

@@ -12,17 +12,19 @@ import os
 from dataclasses import replace
 from typing import Any
 
+from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.protocol import Factory
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from pyptwist import limits
-from pyptwist.addresses import HostPort
+from pyptwist.addresses import NOWHERE, HostPort
 from pyptwist.arguments import Arguments
 from pyptwist.codec import CodecFactory
 from pyptwist.errors import Cause, ClosedByPeer, ConfigurationError, causeOf
 from pyptwist.interfaces import Context, IClientTransport, IServerTransport
+from pyptwist.stacks import Stack
 from pyptwist.state import StateDirectory
 from pyptwist.testing import (
     CodecConformance,
@@ -38,6 +40,7 @@ from pyptwist.transports.scramblesuit.journal import JOURNAL_FILE
 from pyptwist.transports.scramblesuit.method import ScrambleSuit
 from pyptwist.transports.scramblesuit.store import TICKETS_FILE, TicketStore
 from pyptwist.transports.scramblesuit.tickets import TicketMint
+from pyptwist.wrapping import WrappingNetwork
 from tests.transports.scramblesuit.pairs import Purse
 
 TEXT = "AAAQEAYEAUDAOCAJBIFQYDIOB4IBCEQT"
@@ -237,6 +240,64 @@ class TestTickets(_Case):
         attempt.cancel()
         self.failureResultOf(attempt)
         self.assertEqual(self.held(), ["127.0.0.1:443"])
+
+    def test_lateFailureBelow(self) -> None:
+        """
+        Nor one that a layer below fails for, or is given up in, after it was connected.
+        """
+        stack = Stack("scramblesuit | obfs4", "pair")
+        server = stack.serverEndpoint(self.context, WHERE, Arguments())
+        port = self.successResultOf(server.listen(Applications()))
+
+        def connect() -> Any:
+            endpoint = stack.clientEndpoint(self.context, WHERE, server.clientArguments)
+            attempt = endpoint.connect(Factory.forProtocol(Application))
+            self.network.pump()
+            return attempt
+
+        self.where = os.path.join(self.where, "pair", "scramblesuit")
+        self.successResultOf(connect()).transport.abortConnection()
+        self.assertEqual(self.held(), ["127.0.0.1:443"])
+        port.stopListening()
+        silent = self.network.serverEndpoint(WHERE.host, WHERE.port)
+        self.successResultOf(silent.listen(Factory.forProtocol(Application)))
+        for end in (
+            lambda attempt: attempt.cancel(),
+            lambda attempt: self.network.connections[-1][1].loseConnection(),
+            lambda attempt: self.network.clock.advance(limits.CLIENT_HANDSHAKE),
+        ):
+            attempt = connect()
+            self.assertEqual(self.held(), [])
+            self.assertGreater(len(self.network.connections[-1][0].sent), 0)
+            end(attempt)
+            self.network.pump()
+            self.failureResultOf(attempt)
+            self.assertEqual(self.held(), ["127.0.0.1:443"])
+
+    def test_serverKnownBelow(self) -> None:
+        """
+        What does not know which server it speaks to sends none the ticket of another.
+        """
+
+        class Below(WrappingNetwork):
+            def clientEndpoint(self, host: str, port: int) -> IStreamClientEndpoint:
+                return super().clientEndpoint(WHERE.host, WHERE.port)
+
+        mine = replace(
+            self.context,
+            network=Below(self.network),
+            stateDirectory=StateDirectory(self.mktemp()),
+        )
+        for seed in ("one", "another"):
+            self.context = memoryContext(self.mktemp(), seed, self.network)
+            _, arguments = self.serve()
+            endpoint = ScrambleSuit().clientEndpoint(mine, NOWHERE, arguments)
+            attempt = endpoint.connect(Factory.forProtocol(Application))
+            self.network.pump()
+            client: Any = self.successResultOf(attempt)
+            self.assertGreater(self.sizes()[1], 0)
+            client.transport.abortConnection()
+            self.port.stopListening()
 
     def test_notTwice(self) -> None:
         """

@@ -172,6 +172,43 @@ class StoreTests(_Case):
             self.store.giveBack(HERE, taken, NOW + DAY)
             self.assertEqual(self.store.take(HERE, NOW + DAY), ticket(2))
 
+    def test_twoProcesses(self) -> None:
+        """
+        Of two who take a ticket at once, one gets it: who finds the other at it has none.
+        """
+        self.store.put(HERE, ticket(1), NOW)
+        write = StateDirectory.write
+        others: list[Ticket | None] = []
+
+        def late(state: StateDirectory, name: str, data: bytes) -> None:
+            patch.restore()
+            others.append(self.again().take(HERE, NOW))
+            write(state, name, data)
+
+        patch = self.patch(StateDirectory, "write", late)
+        self.assertEqual(self.store.take(HERE, NOW), ticket(1))
+        self.assertEqual(others, [None])
+        self.assertIs(self.again().take(HERE, NOW), None)
+
+    def test_notBehindAnothersBack(self) -> None:
+        """
+        Who keeps a ticket does not write back what another process has taken meanwhile,
+        and nobody waits.
+        """
+        self.store.put(HERE, ticket(1), NOW)
+        taken = self.store.take(HERE, NOW)
+        assert taken is not None
+        self.store.put(THERE, ticket(2), NOW)
+        with StateDirectory(self.where).claimed() as isOurs:
+            self.assertTrue(isOurs)
+            self.store.put(HERE, ticket(3), NOW)
+            self.store.giveBack(HERE, taken, NOW)
+            self.assertIs(self.store.take(THERE, NOW), None)
+            self.assertEqual(list(self.contents()), [THERE])
+        self.store.giveBack(HERE, taken, NOW)
+        self.assertEqual(list(self.contents()), [THERE, HERE])
+        self.assertEqual(self.warnings, [])
+
     def test_expired(self) -> None:
         """
         After seven days a ticket is forgotten.
