@@ -59,7 +59,7 @@ def webServer(arguments: Arguments, target: HostPort | None) -> WebServer:
     :param target: the address of the bridge line, which counts only without a URL.
     :raises ConfigurationError: naming the argument that is missing or wrong.
     """
-    arguments.protects("targets", "url", "front")
+    arguments.protects("url", "front")
     if "url" not in arguments and "front" not in arguments and target is not None:
         # As the 2014 meek-client did.
         return WebServer(target, None, str(target), "/")
