@@ -24,6 +24,7 @@ from pyptwist.configfile.serving import NO_START, Listeners, makeService
 from pyptwist.errors import ConfigurationError
 from pyptwist.ipc import inheritance
 from pyptwist.ipc.launch import Launched
+from pyptwist.ipc.lifeline import Signals
 
 _TWO = b"""
 [[server]]
@@ -129,6 +130,8 @@ class MakingTests(SynchronousTestCase):
         programs of ours do not find it.
         """
         self.patch(inheritance, "raiseDescriptorLimit", lambda: None)
+        # Else the kernel would end this process soon, whose end is under way.
+        self.patch(Signals, "ignore", lambda _: None)
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
             listening.setblocking(False)
             listening.bind("")
