@@ -104,7 +104,7 @@ class ClientSession(SmuxConnection):
 
     def open(self, factory: IProtocolFactory, methodName: str, metrics: Metrics) -> IProtocol:
         """
-        Put one more transport connection on this session, which ``canOpen``.
+        Put one more transport connection on the session, which ``canOpen``.
 
         :returns: the application's protocol, connected.
         :raises NoProtocol: if the factory builds none.  Whatever it raises is raised.

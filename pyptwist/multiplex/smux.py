@@ -147,7 +147,7 @@ class SmuxSession:
         :raises LocalProtocolError: unless ``canOpen``.
         """
         if not self.canOpen:
-            raise LocalProtocolError("this session can open no stream")
+            raise LocalProtocolError("the session can open no stream")
         number, self._next = self._next, self._next + 2
         stream = self._add(number)
         stream.synDue = True

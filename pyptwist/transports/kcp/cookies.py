@@ -27,7 +27,7 @@ class Cookies:
     def make(self, session: bytes, address: Address, now: float) -> bytes:
         """
         :param now: seconds.
-        :returns: ``COOKIE`` bytes that are good for this session at this address, for
+        :returns: ``COOKIE`` bytes that are good for the session at the address, for
             ``limits.KCP_COOKIE`` seconds at the least and twice as many at the most.
         """
         return self._cookie(session, address, int(now // limits.KCP_COOKIE))

@@ -137,7 +137,7 @@ class Stream:
 
     def receive(self, kind: Kind, body: bytes, now: float) -> list[Effect]:
         """
-        A datagram of this session came.
+        A datagram of the session came.
         """
         if self._isFinished:
             return []

@@ -115,7 +115,7 @@ def offer(entropy: bytes) -> str:
 
 def isOffer(sessionId: str) -> bool:
     """
-    Does whoever made this session id know of numbers?
+    Does whoever made the session id know of numbers?
     """
     if not _OFFER.fullmatch(sessionId):
         return False
